@@ -1,0 +1,85 @@
+// The house's rules of direction (docs/architecture.md), enforced: `npm run lint`.
+const SERVER_ROOMS = 'media|preprocess|encoder|vectors'
+const CONVERTER_ROOMS = 'checkpoint|model|onnx'
+
+/** Only `home` may import the package `name`. */
+const onlyIn = (name, home) => ({
+  name: `one-file-imports-${name.replace(/[@/]/g, '')}`,
+  severity: 'error',
+  from: { pathNot: home },
+  to: { path: `node_modules/${name}/` },
+})
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: { orphan: true, pathNot: '\\.d\\.ts$|src/main\\.ts$|session-worker\\.ts$' },
+      to: {},
+    },
+    {
+      name: 'siblings-do-not-import-each-other',
+      severity: 'error',
+      from: { path: `^src/(${SERVER_ROOMS})/` },
+      to: { path: '^src/', pathNot: ['^src/$1/', '^src/(errors|modality)\\.ts$', '^src/bundle/'] },
+    },
+    {
+      name: 'converter-never-imports-the-server',
+      severity: 'error',
+      from: { path: `^src/(${CONVERTER_ROOMS})/` },
+      to: { path: `^src/(http|services|commands|${SERVER_ROOMS})/` },
+    },
+    {
+      name: 'server-never-imports-the-converter',
+      severity: 'error',
+      from: { path: `^src/(http|services|${SERVER_ROOMS})/` },
+      to: { path: `^src/(${CONVERTER_ROOMS}|commands)/` },
+    },
+    {
+      name: 'onnx-knows-nothing-of-one-peace',
+      severity: 'error',
+      from: { path: '^src/onnx/' },
+      to: { path: '^src/(model|checkpoint|bundle)/' },
+    },
+    {
+      name: 'http-reaches-down-only-through-services',
+      severity: 'error',
+      from: { path: '^src/http/' },
+      to: { path: `^src/(${SERVER_ROOMS}|eval)/` },
+    },
+    {
+      name: 'services-know-nothing-of-http',
+      severity: 'error',
+      from: { path: '^src/services/' },
+      to: { path: '^src/(http|commands)/' },
+    },
+    {
+      name: 'only-config-reads-the-environment',
+      severity: 'error',
+      from: { path: '^src/(http|services)/' },
+      to: { path: '^src/config\\.ts$', dependencyTypesNot: ['type-only'] },
+    },
+    onlyIn('onnxruntime-node', '^src/encoder/onnx-session\\.ts$'),
+    onlyIn('@lancedb', '^src/vectors/lancedb\\.ts$'),
+    onlyIn('@qdrant', '^src/vectors/qdrant\\.ts$'),
+    onlyIn('sharp', '^src/media/image\\.ts$'),
+    {
+      name: 'no-dev-packages-in-src',
+      severity: 'error',
+      from: { path: '^src' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+  ],
+  options: {
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'types', 'default'],
+      mainFields: ['module', 'main', 'types'],
+    },
+  },
+}

@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config'
+
+// Fast tests first by name; the slow ones (tests/slow) run in the same command, so that CI never forgets them.
+export default defineConfig({
+  test: {
+    include: ['tests/**/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    pool: 'forks',
+    maxWorkers: 2,
+  },
+})
