@@ -38,7 +38,10 @@ export async function readNpy(path: string): Promise<NpyArray> {
   if (!kind || shapeText === undefined || !/'fortran_order':\s*False/.test(header)) {
     throw new Error(`${path} holds an array that this reader does not support: ${header.trim()}`)
   }
-  const shape = shapeText.split(',').filter((part) => part.trim() !== '').map(Number)
+  const shape = shapeText
+    .split(',')
+    .filter((part) => part.trim() !== '')
+    .map(Number)
   const [dtype, TypedArray] = kind
   const count = shape.reduce((product, side) => product * side, 1)
   // Copied, because a typed array needs an aligned offset, which a slice of a pooled Buffer does not promise.
