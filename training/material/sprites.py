@@ -1,0 +1,118 @@
+"""Draws the training artwork once and keeps it as uint8 arrays: (N, 96, 96, C), C = 4 (RGBA) or 1 (alpha of an icon).
+
+    python -m training.material.sprites
+
+Styles: noto (bitmaps of the Noto Color Emoji font), openmoji (colour), openmoji-line (black), and icon packs. The held-out
+style, Twemoji, is not drawn here: only training/evaluate.py may draw it.
+"""
+import io
+import json
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from .paths import material_dir, package_dir
+
+SIDE = 96
+NOTO_FONT = "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"  # Debian package fonts-noto-color-emoji
+NOTO_BITMAP_SIZE = 109  # the only size of its CBDT table
+EMOJI_STYLES = ("noto", "openmoji", "openmoji-line")
+PHOSPHOR_WEIGHTS = ("regular", "fill", "bold", "duotone")
+ICON_STYLES = ("mdi", "lucide", "bootstrap") + tuple(f"phosphor-{w}" for w in PHOSPHOR_WEIGHTS)
+
+
+def square(image, side=SIDE):
+    """Any RGBA picture centred on a transparent square of `side` pixels, filling it: uint8 (side, side, 4)."""
+    box = image.getbbox()
+    image = image.crop(box) if box else image
+    scale = side / max(image.size)
+    size = [max(1, round(n * scale)) for n in image.size]
+    canvas = Image.new("RGBA", (side, side))
+    canvas.paste(image.resize(size, Image.BICUBIC), [(side - n) // 2 for n in size])
+    return np.asarray(canvas)
+
+
+def draw_svg(path, side=SIDE):
+    """One SVG file as uint8 (side, side, 4)."""
+    import resvg_py
+
+    png = bytes(resvg_py.svg_to_bytes(svg_path=str(path), width=side, skip_system_fonts=True))
+    return square(Image.open(io.BytesIO(png)).convert("RGBA"), side)
+
+
+def draw_noto(hexcode, side=SIDE):
+    """One emoji of the Noto font, or None where the font has no single glyph for it."""
+    font = ImageFont.truetype(NOTO_FONT, NOTO_BITMAP_SIZE)
+    text = "".join(chr(int(part, 16)) for part in hexcode.split("-"))
+    if font.getlength(text) > 160:  # an unknown sequence falls apart into several glyphs
+        return None
+    canvas = Image.new("RGBA", (180, 180))
+    ImageDraw.Draw(canvas).text((20, 20), text, font=font, embedded_color=True)
+    return square(canvas, side) if canvas.getbbox() else None
+
+
+def openmoji_file(hexcode, kind):
+    """OpenMoji's file of an emoji (names keep U+FE0F inconsistently), or None."""
+    folder = package_dir("openmoji") / kind / "svg"
+    for name in (hexcode, hexcode.replace("-FE0F", "")):
+        if (folder / f"{name}.svg").exists():
+            return folder / f"{name}.svg"
+    return None
+
+
+def icon_files(style):
+    """(name words, path) of every icon of a pack; weights are cut from the name."""
+    if style.startswith("phosphor-"):
+        weight = style.split("-")[1]
+        folder, cut = package_dir("@phosphor-icons/core") / "assets" / weight, "" if weight == "regular" else f"-{weight}"
+    else:
+        packages = {"mdi": "@mdi/svg/svg", "lucide": "lucide-static/icons", "bootstrap": "bootstrap-icons/icons"}
+        folder, cut = package_dir(packages[style]), ""
+    return [(path.stem[: len(path.stem) - len(cut)], path) for path in sorted(Path(folder).glob("*.svg"))]
+
+
+def draw_style(style, hexcodes):
+    """(keys, array) of a whole style: keys are hexcodes of emoji or name-with-dashes of icons."""
+    keys, arrays = [], []
+    if style in EMOJI_STYLES:
+        for hexcode in hexcodes:
+            path = None if style == "noto" else openmoji_file(hexcode, "color" if style == "openmoji" else "black")
+            array = draw_noto(hexcode) if style == "noto" else (draw_svg(path) if path else None)
+            if array is not None:
+                keys.append(hexcode)
+                arrays.append(array)
+    else:
+        for name, path in icon_files(style):
+            keys.append(name)
+            arrays.append(draw_svg(path)[..., 3:])
+    return keys, np.stack(arrays)
+
+
+def save_style(style, hexcodes):
+    folder = material_dir() / "sprites"
+    folder.mkdir(parents=True, exist_ok=True)
+    keys, array = draw_style(style, hexcodes)
+    np.save(folder / f"{style}.npy", array)
+    (folder / f"{style}.json").write_text(json.dumps(keys))
+    return f"{style}: {array.shape}"
+
+
+def load_style(style):
+    """(keys, uint8 (N, 96, 96, C) memory map) of a drawn training style."""
+    assert style in EMOJI_STYLES + ICON_STYLES, f"{style} is not a training style"
+    folder = material_dir() / "sprites"
+    return json.loads((folder / f"{style}.json").read_text()), np.load(folder / f"{style}.npy", mmap_mode="r")
+
+
+def main():
+    entries = json.loads((package_dir("emojibase-data") / "en" / "data.json").read_text())
+    hexcodes = [e["hexcode"] for e in entries if e.get("group") not in (None, 2)]
+    with ProcessPoolExecutor(2) as pool:
+        for line in pool.map(save_style, EMOJI_STYLES + ICON_STYLES, [hexcodes] * 20):
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Audio adapter (§7): waveform -> frame tokens with CLS first. Padding is not neutral here: batch equal lengths."""
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+from .relative_position import relative_bias, token_buckets
+
+
+class Transpose(nn.Module):
+    """(B, a, b) -> (B, b, a); holds a place in the official numbering."""
+
+    def forward(self, x):
+        return x.transpose(1, 2)
+
+
+class ConvFeatureExtractor(nn.Module):
+    """waveform (B, n) -> (B, C, frames): each layer conv -> LayerNorm over channels -> GELU."""
+
+    def __init__(self, layers):
+        super().__init__()
+        blocks, channels_in = [], 1
+        for channels, kernel, stride in layers:
+            norm = nn.Sequential(Transpose(), nn.LayerNorm(channels), Transpose())
+            conv = nn.Conv1d(channels_in, channels, kernel, stride=stride, bias=False)
+            blocks.append(nn.Sequential(conv, nn.Dropout(0.0), norm, nn.GELU()))
+            channels_in = channels
+        self.conv_layers = nn.ModuleList(blocks)
+
+    def forward(self, waveform):
+        x = waveform.unsqueeze(1)  # (B, 1, n)
+        for block in self.conv_layers:
+            x = block(x)
+        return x
+
+
+class ConvPosition(nn.Module):
+    """One block of the position network on (B, D, T): grouped conv, LayerNorm without affine, GELU. Weights at `.0`."""
+
+    def __init__(self, dim, kernel, groups):
+        super().__init__()
+        self.add_module("0", nn.Conv1d(dim, dim, kernel, padding=kernel // 2, groups=groups))
+        self.drop_last = kernel % 2 == 0
+
+    def forward(self, x):
+        x = self._modules["0"](x)
+        x = x[..., :-1] if self.drop_last else x
+        return F.gelu(F.layer_norm(x.transpose(1, 2), (x.shape[1],)).transpose(1, 2))
+
+
+class AudioAdapter(nn.Module):
+    """waveforms (B, n) 16 kHz -> x (B, T, D), padding mask (B, T), biases [(1, H, T, T)]; T = frames + 1."""
+
+    def __init__(self, config):
+        super().__init__()
+        dim, channels = config.embed_dim, config.conv_layers[-1][0]
+        self.bucket_size = config.audio_bucket_size
+        kernel = max(3, config.conv_pos_width // config.conv_pos_depth)
+        self.cls_embedding = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
+        self.cls_pos_embed = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
+        self.mask_embedding = nn.Parameter(torch.randn(1, dim) * 0.02)  # never used, part of the official layout (§4.1)
+        self.embed_audios = nn.Sequential(
+            ConvFeatureExtractor(config.conv_layers), Transpose(), nn.LayerNorm(channels), nn.Linear(channels, dim))
+        blocks = [ConvPosition(dim, kernel, config.conv_pos_groups) for _ in range(config.conv_pos_depth)]
+        self.embed_positions = nn.Sequential(Transpose(), *blocks)  # official numbering begins at 1
+        tables = [nn.Embedding(2 * self.bucket_size + 2, config.attention_heads) for _ in range(config.rel_pos_tables)]
+        self.rel_pos_table_list = nn.ModuleList(tables)
+
+    def forward(self, waveforms, padding=None):
+        batch = waveforms.shape[0]
+        frames = self.embed_audios(waveforms)  # (B, T-1, D)
+        positions = self.embed_positions(frames).transpose(1, 2)  # (B, T-1, D)
+        cls = (self.cls_embedding + self.cls_pos_embed).expand(batch, -1, -1).to(frames.dtype)
+        x = torch.cat([cls, frames + positions], dim=1)
+        if padding is None:
+            padding = torch.zeros(x.shape[:2], dtype=torch.bool, device=x.device)
+        buckets = token_buckets(self.bucket_size, x.shape[1]).to(x.device)
+        return x, padding, [relative_bias(t.weight, buckets) for t in self.rel_pos_table_list]
