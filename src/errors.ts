@@ -15,6 +15,7 @@ export const ERROR_CODES = [
   'input-too-long',
   'media-too-large',
   'unsupported-by-model',
+  'unprocessable-content',
   'rate-limited',
   'internal',
   'overloaded',

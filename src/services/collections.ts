@@ -1,0 +1,68 @@
+/** Collections: made for the loaded model, listed, deleted with everything in them. */
+import { DomainError } from '../errors.ts'
+import type { Collection, Payload, VectorStore } from '../vectors/store.ts'
+import type { MediaKeeper } from './media-keeper.ts'
+import type { ModelService } from './models.ts'
+
+const LIST_PAGE = 1000
+
+export class CollectionService {
+  readonly #store: VectorStore
+  readonly #models: ModelService
+  readonly #keeper: MediaKeeper
+
+  constructor(store: VectorStore, models: ModelService, keeper: MediaKeeper) {
+    this.#store = store
+    this.#models = models
+    this.#keeper = keeper
+  }
+
+  /** @throws DomainError `conflict` if the name is taken, `payload-too-large` (metadata) */
+  create(name: string, metadata: Payload = {}): Promise<Collection> {
+    const { embedDim, name: model, limits } = this.#models.info
+    assertMetadataFits(metadata, limits.maxMetadataBytes)
+    return this.#store.createCollection({ name, embedDim, model, metadata, createdAt: new Date().toISOString() })
+  }
+
+  list(): Promise<Collection[]> {
+    return this.#store.listCollections()
+  }
+
+  /** @throws DomainError `not-found` */
+  async get(name: string): Promise<Collection> {
+    const collection = await this.#store.getCollection(name)
+    if (collection === undefined) throw new DomainError('not-found', `There is no collection '${name}'.`)
+    return collection
+  }
+
+  /** @throws DomainError `not-found` */
+  async delete(name: string): Promise<void> {
+    const hashes = await this.#hashesOf(name)
+    if (!(await this.#store.deleteCollection(name))) {
+      throw new DomainError('not-found', `There is no collection '${name}'.`)
+    }
+    this.#keeper.releaseLater(hashes)
+  }
+
+  /** @throws DomainError with the reason, if the store cannot be used */
+  ready(): Promise<void> {
+    return this.#store.ready()
+  }
+
+  async #hashesOf(name: string): Promise<Set<string>> {
+    const hashes = new Set<string>()
+    for (let afterId: string | undefined; ; ) {
+      const page = await this.#store.listItems(name, { limit: LIST_PAGE, ...(afterId !== undefined && { afterId }) })
+      for (const item of page) hashes.add(item.sha256)
+      if (page.length < LIST_PAGE) return hashes
+      afterId = page.at(-1)!.id
+    }
+  }
+}
+
+/** @throws DomainError `payload-too-large` */
+export function assertMetadataFits(metadata: Payload, maxBytes: number): void {
+  const bytes = Buffer.byteLength(JSON.stringify(metadata))
+  if (bytes <= maxBytes) return
+  throw new DomainError('payload-too-large', `The metadata is ${bytes} bytes of JSON; at most ${maxBytes} are kept.`)
+}

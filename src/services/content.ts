@@ -1,0 +1,239 @@
+/**
+ * Content → vectors. In: parts (a text, or the bytes of a picture or sound) with weights. Out: unit vectors float32 (D).
+ *
+ *   text ── tokenize ─────────────────────────► encode ──► 1 vector
+ *   bytes ─ sniff ─ decode ─ image ───────────► encode ──► 1 vector
+ *                          └ sound ─ windows ─► encode ──► 1 vector a window of at most 15 s
+ *
+ * A content of several parts is one vector: the sum of weight × vector of the part, normalised. A part that is a long
+ * sound counts as the normalised mean of its windows.
+ */
+import type { Encoder } from '../encoder/encoder.ts'
+import { DomainError } from '../errors.ts'
+import type { DecodedAudio, DecodedImage } from '../media/decoder.ts'
+import type { MediaKind } from '../media/sniff.ts'
+import type { Modality } from '../modality.ts'
+import type { TokenizedText } from '../preprocess/tokenizer.ts'
+import type { AudioWindow, Sound } from '../preprocess/waveform.ts'
+import type { Point } from '../vectors/store.ts'
+import { Gate } from './gate.ts'
+import type { Limits } from './limits.ts'
+
+export interface TextPart {
+  kind: 'text'
+  text: string
+  /** Finite; 1 leaves the part as it is, a negative one points away from it. */
+  weight: number
+}
+
+export interface MediaPart {
+  kind: 'media'
+  bytes: Uint8Array
+  /** What the caller said it is; refused if the bytes say otherwise. */
+  expected?: 'image' | 'audio'
+  weight: number
+}
+
+export type ContentPart = TextPart | MediaPart
+export type Content = readonly ContentPart[]
+
+/** What is known of the original, apart from its bytes. */
+export interface MediaInfo {
+  mimeType: string
+  format: string
+  /** Pixels, as a viewer shows the picture. */
+  width?: number
+  height?: number
+  sampleRateHz?: number
+  channels?: number
+  durationMs?: number
+}
+
+export interface EncodedPart {
+  modality: Modality
+  /** One a window for a sound, else one; `segment` only where there are several. */
+  points: Point[]
+  media: MediaInfo
+  /** Whether a text was cut at 70 tokens. */
+  truncated: boolean
+  /** Tokens of a text with `eos`, 0 for other modalities. */
+  tokens: number
+}
+
+export interface EncodedContent {
+  vector: Float32Array
+  modality: Modality | 'mixed'
+  truncated: boolean
+  tokens: number
+}
+
+export interface ContentEncoderDeps {
+  encoder: Encoder
+  tokenizer: { encode(text: string): TokenizedText } | undefined
+  sniff(bytes: Uint8Array): MediaKind | undefined
+  media: { decode(bytes: Uint8Array, kind?: MediaKind, signal?: AbortSignal): Promise<DecodedImage | DecodedAudio> }
+  audio: { prepare(sound: Sound, signal?: AbortSignal): Promise<AudioWindow[]> }
+  limits: Limits
+}
+
+/** Decoded pictures and sounds held at once, over all requests: a 64 MP picture is 192 MB. */
+const MEDIA_AT_ONCE = 4
+/** Inputs of one request in the encoder's queue at once: enough to fill batches, too few to fill the queue alone. */
+const INPUTS_AT_ONCE = 64
+const TEXT_MEDIA: MediaInfo = { mimeType: 'text/plain; charset=utf-8', format: 'text' }
+
+export class ContentEncoder {
+  readonly #deps: ContentEncoderDeps
+  readonly #media = new Gate(MEDIA_AT_ONCE)
+
+  constructor(deps: ContentEncoderDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * One vector a content, in order. The first failure stops the rest and bears the failing `index`.
+   * @throws DomainError `unprocessable-content` (empty or zero-sum), `payload-too-large` (too many), and those of a part
+   */
+  async encodeAll(contents: readonly Content[], signal?: AbortSignal): Promise<EncodedContent[]> {
+    this.#checkCount(contents)
+    const failed = new AbortController()
+    const either = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal
+    const gate = new Gate(INPUTS_AT_ONCE)
+    const encodings = contents.map(async (content, index) => {
+      try {
+        return await gate.run(() => this.encode(content, either), either)
+      } catch (error) {
+        if (either.aborted) throw either.reason
+        if (error instanceof DomainError && contents.length > 1) error.index = index
+        failed.abort(error)
+        throw error
+      }
+    })
+    const settled = await Promise.allSettled(encodings)
+    if (either.aborted) throw either.reason
+    return settled.map((result) => (result as PromiseFulfilledResult<EncodedContent>).value)
+  }
+
+  #checkCount(contents: readonly Content[]): void {
+    const { maxInputs, maxTexts } = this.#deps.limits
+    if (contents.length === 0) throw new DomainError('unprocessable-content', 'There is no input; give at least one.')
+    const parts = contents.flat()
+    const limit = parts.every((part) => part.kind === 'text') ? maxTexts : maxInputs
+    if (Math.max(contents.length, parts.length) <= limit) return
+    throw new DomainError(
+      'payload-too-large',
+      `The request holds ${parts.length} inputs; it may hold ${maxInputs}, or ${maxTexts} if all are text. Split it.`,
+    )
+  }
+
+  /** @throws DomainError as `encodeAll` */
+  async encode(content: Content, signal?: AbortSignal): Promise<EncodedContent> {
+    if (content.length === 0) {
+      throw new DomainError('unprocessable-content', 'The content has no part; give at least a text, picture or sound.')
+    }
+    const parts = await Promise.all(content.map((part) => this.encodePart(part, signal)))
+    const vectors = parts.map((part) => meanOf(part.points))
+    const modalities = new Set(parts.map((part) => part.modality))
+    return {
+      vector: weightedSum(
+        vectors,
+        content.map((part) => part.weight),
+      ),
+      modality: modalities.size === 1 ? parts[0]!.modality : 'mixed',
+      truncated: parts.some((part) => part.truncated),
+      tokens: parts.reduce((sum, part) => sum + part.tokens, 0),
+    }
+  }
+
+  /**
+   * The vectors of one part; the weight is not looked at.
+   * @throws DomainError `unprocessable-content` (blank text), `input-too-long`, `undecodable-media`,
+   *   `unsupported-media-type`, `media-too-large`, `unsupported-by-model`, and those of the encoder
+   */
+  async encodePart(part: ContentPart, signal?: AbortSignal): Promise<EncodedPart> {
+    signal?.throwIfAborted()
+    if (part.kind === 'text') return this.#encodeText(part.text, signal)
+    return this.#media.run(() => this.#encodeMedia(part, signal), signal)
+  }
+
+  async #encodeText(text: string, signal?: AbortSignal): Promise<EncodedPart> {
+    const { tokenizer, encoder, limits } = this.#deps
+    if (text.trim() === '') throw new DomainError('unprocessable-content', 'The text is empty; give at least one word.')
+    if (text.length > limits.maxTextChars) {
+      const message = `The text has ${text.length} characters; at most ${limits.maxTextChars} are taken.`
+      throw new DomainError('input-too-long', message)
+    }
+    this.#assertModality('text')
+    if (tokenizer === undefined)
+      throw new DomainError('unsupported-by-model', 'The model has no tokenizer, so no text.')
+    const { tokenIds, truncated } = tokenizer.encode(text)
+    const vector = await encoder.encode({ modality: 'text', tokenIds }, signal)
+    return { modality: 'text', points: [{ vector }], media: TEXT_MEDIA, truncated, tokens: tokenIds.length }
+  }
+
+  async #encodeMedia({ bytes, expected }: MediaPart, signal?: AbortSignal): Promise<EncodedPart> {
+    if (bytes.length === 0) throw new DomainError('undecodable-media', 'The file is empty.')
+    const kind = this.#deps.sniff(bytes)
+    if (kind && expected && kind.modality !== expected) {
+      const message = `The bytes are ${kind.modality} (${kind.format}), yet were sent as ${expected}.`
+      throw new DomainError('undecodable-media', message)
+    }
+    if (kind) this.#assertModality(kind.modality)
+    const decoded = await this.#deps.media.decode(bytes, kind, signal)
+    const mimeType = kind?.mimeType ?? 'application/octet-stream'
+    if (decoded.modality === 'image') return this.#encodeImage(decoded, mimeType, signal)
+    return this.#encodeSound(decoded, mimeType, signal)
+  }
+
+  async #encodeImage(decoded: DecodedImage, mimeType: string, signal?: AbortSignal): Promise<EncodedPart> {
+    const { width, height, format, data } = decoded
+    const vector = await this.#deps.encoder.encode({ modality: 'image', width, height, data }, signal)
+    const media = { mimeType, format, width, height }
+    return { modality: 'image', points: [{ vector }], media, truncated: false, tokens: 0 }
+  }
+
+  async #encodeSound(decoded: DecodedAudio, mimeType: string, signal?: AbortSignal): Promise<EncodedPart> {
+    const { sampleRateHz, format, durationMs, sourceChannels } = decoded
+    const media = { mimeType, format, sampleRateHz, channels: sourceChannels, durationMs: Math.round(durationMs) }
+    const windows = await this.#deps.audio.prepare({ sampleRateHz, channels: decoded.channels }, signal)
+    const points: Point[] = []
+    for (const { waveform, startMs, endMs } of windows) {
+      const vector = await this.#deps.encoder.encode({ modality: 'audio', waveform }, signal)
+      const segment = { startMs: Math.round(startMs), endMs: Math.round(endMs) }
+      points.push(windows.length > 1 ? { vector, segment } : { vector })
+    }
+    return { modality: 'audio', points, media, truncated: false, tokens: 0 }
+  }
+
+  #assertModality(modality: Modality): void {
+    const { modalities } = this.#deps.encoder
+    if (modalities.includes(modality)) return
+    throw new DomainError('unsupported-by-model', `The model takes ${modalities.join(' and ')}, not ${modality}.`)
+  }
+}
+
+/** One vector stays bit for bit what it was; several become their normalised mean. */
+function meanOf(points: readonly Point[]): Float32Array {
+  if (points.length === 1) return points[0]!.vector
+  return weightedSum(
+    points.map((point) => point.vector),
+    points.map(() => 1),
+  )
+}
+
+/** Σ wᵢ vᵢ / ‖Σ wᵢ vᵢ‖ in float64. The weights are first scaled to at most 1, so that none overflows. */
+function weightedSum(vectors: readonly Float32Array[], weights: readonly number[]): Float32Array {
+  if (vectors.length === 1 && weights[0]! > 0) return vectors[0]!
+  const largest = Math.max(...weights.map(Math.abs))
+  const sum = new Float64Array(vectors[0]!.length)
+  vectors.forEach((vector, i) => {
+    const weight = largest === 0 ? 0 : weights[i]! / largest
+    for (let d = 0; d < sum.length; d++) sum[d]! += weight * vector[d]!
+  })
+  const norm = Math.hypot(...sum)
+  if (!(norm > 1e-6)) {
+    const message = 'The weighted parts cancel out, so the content has no direction; change the weights or the parts.'
+    throw new DomainError('unprocessable-content', message)
+  }
+  return Float32Array.from(sum, (value) => value / norm)
+}

@@ -1,0 +1,184 @@
+/**
+ * Items: encode once, keep the original, store the vectors; read, list and delete them.
+ * Order of a write: encode → bytes on disk → vectors and payload on disk → answer. A crash in between leaves at most bytes
+ * that nothing refers to, which the next start sweeps.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Readable } from 'node:stream'
+import type { BlobStore } from '../blobs/blob-store.ts'
+import { DomainError } from '../errors.ts'
+import type { Modality } from '../modality.ts'
+import type { Payload, Segment, StoredItem, VectorStore } from '../vectors/store.ts'
+import { assertMetadataFits, type CollectionService } from './collections.ts'
+import type { Content, ContentEncoder, ContentPart, EncodedPart, MediaInfo } from './content.ts'
+import type { MediaKeeper } from './media-keeper.ts'
+import type { ModelService } from './models.ts'
+
+export interface Item {
+  id: string
+  modality: Modality
+  sha256: string
+  bytes: number
+  media: MediaInfo
+  truncated: boolean
+  /** Empty unless the item is a sound of several windows. */
+  segments: Segment[]
+  metadata: Payload
+  createdAt: string
+}
+
+export interface ItemDraft {
+  content: Content
+  metadata?: Payload | undefined
+}
+
+export interface OriginalMedia {
+  sha256: string
+  bytes: number
+  mimeType: string
+  /** The bytes from `start` to `end`, both included. */
+  read(range?: { start: number; end: number }): Readable
+}
+
+export interface ItemServiceDeps {
+  content: ContentEncoder
+  store: VectorStore
+  blobs: BlobStore
+  keeper: MediaKeeper
+  collections: CollectionService
+  models: ModelService
+}
+
+/** The part of an item's payload that is ours. */
+interface ItemPayload extends Payload {
+  bytes: number
+  media: MediaInfo
+  truncated: boolean
+  metadata: Payload
+  createdAt: string
+}
+
+export class ItemService {
+  readonly #deps: ItemServiceDeps
+
+  constructor(deps: ItemServiceDeps) {
+    this.#deps = deps
+  }
+
+  /** @throws DomainError `not-found` (collection), `conflict` (id taken), and those of `ContentEncoder.encodePart` */
+  async create(collection: string, id: string | undefined, draft: ItemDraft, signal?: AbortSignal): Promise<Item> {
+    await this.#assertUsable(collection)
+    // Only to spare the encoding: the store refuses a taken id itself.
+    if (id !== undefined && (await this.#deps.store.getItem(collection, id))) {
+      throw new DomainError('conflict', `The collection already has an item '${id}'.`)
+    }
+    return this.#write(id ?? timeOrderedId(), draft, signal, async (item) => {
+      await this.#deps.store.createItem(collection, item)
+      return undefined
+    })
+  }
+
+  /** @returns the item, and whether there was none of this id. @throws DomainError as `create`, but for `conflict` */
+  async put(collection: string, id: string, draft: ItemDraft, signal?: AbortSignal): Promise<[Item, boolean]> {
+    await this.#assertUsable(collection)
+    const before = await this.#deps.store.getItem(collection, id)
+    let created = true
+    const item = await this.#write(
+      id,
+      draft,
+      signal,
+      async (item) => {
+        const replaced = await this.#deps.store.putItem(collection, item)
+        created = replaced === undefined
+        return replaced
+      },
+      before && itemOf(before).createdAt,
+    )
+    return [item, created]
+  }
+
+  async #write(
+    id: string,
+    { content, metadata = {} }: ItemDraft,
+    signal: AbortSignal | undefined,
+    store: (item: StoredItem & { points: EncodedPart['points'] }) => Promise<StoredItem | undefined>,
+    createdAt = new Date().toISOString(),
+  ): Promise<Item> {
+    assertMetadataFits(metadata, this.#deps.models.info.limits.maxMetadataBytes)
+    const part = onlyPart(content)
+    const bytes = part.kind === 'text' ? Buffer.from(part.text) : part.bytes
+    const { modality, points, media, truncated } = await this.#deps.content.encodePart(part, signal)
+    signal?.throwIfAborted()
+    const segments = points.map((point) => point.segment).filter((segment) => segment !== undefined)
+    const payload: ItemPayload = { bytes: bytes.length, media, truncated, metadata, createdAt }
+    const item = await this.#deps.keeper.keep(bytes, async (sha256) => {
+      const stored = { id, modality, sha256, payload, segments, points }
+      return { stored, replaced: await store(stored) }
+    })
+    const { stored, replaced } = item
+    if (replaced && replaced.sha256 !== stored.sha256) await this.#deps.keeper.release(replaced.sha256)
+    return itemOf(stored)
+  }
+
+  async #assertUsable(collection: string): Promise<void> {
+    this.#deps.models.assertMade(await this.#deps.collections.get(collection))
+  }
+
+  /** @throws DomainError `not-found` */
+  async get(collection: string, id: string): Promise<Item> {
+    return itemOf(found(await this.#deps.store.getItem(collection, id), id))
+  }
+
+  /** In code point order of id, those after `afterId`. @throws DomainError `not-found` (collection) */
+  async list(collection: string, limit: number, afterId?: string): Promise<{ items: Item[]; more: boolean }> {
+    const query = { limit: limit + 1, ...(afterId !== undefined && { afterId }) }
+    const stored = await this.#deps.store.listItems(collection, query)
+    return { items: stored.slice(0, limit).map(itemOf), more: stored.length > limit }
+  }
+
+  /** @throws DomainError `not-found` */
+  async delete(collection: string, id: string): Promise<void> {
+    const deleted = found(await this.#deps.store.deleteItem(collection, id), id)
+    await this.#deps.keeper.release(deleted.sha256)
+  }
+
+  /** @throws DomainError `not-found` */
+  async media(collection: string, id: string): Promise<OriginalMedia> {
+    const item = await this.get(collection, id)
+    const { blobs } = this.#deps
+    const bytes = await blobs.size(item.sha256)
+    if (bytes === undefined) throw new DomainError('not-found', `The original of '${id}' is no longer there.`)
+    const { mimeType } = item.media
+    return { sha256: item.sha256, bytes, mimeType, read: (range) => blobs.read(item.sha256, range) }
+  }
+}
+
+/** An item has one original, hence one part; what several parts mean together is a question for search. */
+function onlyPart(content: Content): ContentPart {
+  const [part, ...others] = content
+  if (part === undefined) throw new DomainError('unprocessable-content', 'The item is empty; give a text or a file.')
+  if (others.length > 0 || part.weight <= 0) {
+    const message = 'An item is exactly one text, picture or sound; weights and several parts belong to queries.'
+    throw new DomainError('unprocessable-content', message)
+  }
+  return part
+}
+
+function found(item: StoredItem | undefined, id: string): StoredItem {
+  if (item === undefined) throw new DomainError('not-found', `The collection has no item '${id}'.`)
+  return item
+}
+
+function itemOf({ id, modality, sha256, payload, segments }: StoredItem): Item {
+  const { bytes, media, truncated, metadata, createdAt } = payload as ItemPayload
+  return { id, modality, sha256, bytes, media, truncated, segments, metadata, createdAt }
+}
+
+/** RFC 9562 version 7: 48 bits of ms since 1970, then chance; ids made later sort later. */
+function timeOrderedId(): string {
+  const bytes = randomBytes(16)
+  bytes.writeUIntBE(Date.now(), 0, 6)
+  bytes[6] = (bytes[6]! & 0x0f) | 0x70
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+}

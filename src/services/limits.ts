@@ -1,0 +1,28 @@
+/** What one request may ask for. Stated in the contract with these defaults, shown at `/v1/models`, set in `config.ts`. */
+
+export interface Limits {
+  /** Body of a request, all parts together. */
+  maxRequestBytes: number
+  /** Inputs of a request when any of them is more than plain text. */
+  maxInputs: number
+  /** Inputs of a request when all of them are plain text. */
+  maxTexts: number
+  /** Characters of one text. Only the first 70 tokens count; this bounds the work of finding them. */
+  maxTextChars: number
+  /** Width × height of a picture. */
+  maxImagePixels: number
+  /** Length of a sound in seconds. */
+  maxAudioSeconds: number
+  /** Bytes of an item's metadata as JSON. */
+  maxMetadataBytes: number
+}
+
+export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
+  maxRequestBytes: 64 * 1024 * 1024,
+  maxInputs: 128,
+  maxTexts: 2048,
+  maxTextChars: 100_000,
+  maxImagePixels: 64_000_000,
+  maxAudioSeconds: 30 * 60,
+  maxMetadataBytes: 64 * 1024,
+})
