@@ -51,7 +51,7 @@ const SCATTERED_WINDOW_BYTES = 1 << 16
 
 /** Number of elements of a shape; 1 for a scalar. */
 export function elementCount(shape: readonly number[]): number {
-  return shape.reduce((product, side) => product * side, 1)
+  return shape.includes(0) ? 0 : shape.reduce((product, side) => product * side, 1)
 }
 
 /** Strides of the contiguous (C order) tensor of this shape, in elements. */
