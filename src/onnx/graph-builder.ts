@@ -6,6 +6,7 @@
 import type { ExternalTensor } from './external-data.ts'
 import {
   type Attribute,
+  DATA_TYPE,
   type DataType,
   type Dim,
   encodeModel,
@@ -17,6 +18,9 @@ import {
 
 /** Name of a tensor inside the graph. */
 export type Value = string & { readonly __value: unique symbol }
+
+/** Stands for an optional input that is left out. */
+export const NO_INPUT = '' as Value
 
 type AttributeInput = number | string | readonly number[] | { float: number }
 
@@ -80,7 +84,7 @@ export class GraphBuilder {
 
   #castWeight(name: string): void {
     const cast = castName(name)
-    const attributes = { to: toAttribute(1) }
+    const attributes = { to: toAttribute(DATA_TYPE.float32) }
     this.#nodes.push({ name: cast, opType: 'Cast', inputs: [name], outputs: [cast], attributes })
   }
 

@@ -1,0 +1,43 @@
+/** The few operations that every part of the model shares: Linear, LayerNorm, GELU, reshaping. Shapes: (…, D). */
+import type { GraphBuilder, Value } from '../onnx/graph-builder.ts'
+
+/** torch's default, used everywhere in the reference. */
+const LAYER_NORM_EPSILON = 1e-5
+
+/** x · Wᵀ (+ b): the weight is stored transposed, see `tensors.ts`. Node names end in the last part of `path`. */
+export function linear(g: GraphBuilder, x: Value, path: string, options: { bias: boolean } = { bias: true }): Value {
+  return g.scope(path.split('.').at(-1)!, () => {
+    const product = g.op('MatMul', [x, g.weight(`${path}.weight`)])
+    return options.bias ? g.op('Add', [product, g.weight(`${path}.bias`)]) : product
+  })
+}
+
+/** LayerNorm over the last axis. */
+export function layerNorm(g: GraphBuilder, x: Value, path: string): Value {
+  return g.scope(path.split('.').at(-1)!, () => normalise(g, x, g.weight(`${path}.weight`), g.weight(`${path}.bias`)))
+}
+
+/** LayerNorm over the last axis of width `dim`, without learned scale and shift. */
+export function plainLayerNorm(g: GraphBuilder, x: Value, dim: number): Value {
+  return normalise(g, x, g.float32(Array<number>(dim).fill(1)), g.float32(Array<number>(dim).fill(0)))
+}
+
+function normalise(g: GraphBuilder, x: Value, scale: Value, shift: Value): Value {
+  return g.op('LayerNormalization', [x, scale, shift], { axis: -1, epsilon: { float: LAYER_NORM_EPSILON } })
+}
+
+/** The exact, erf form: the tanh form is 1e-4 off in the final embedding. */
+export function gelu(g: GraphBuilder, x: Value): Value {
+  return g.op('Gelu', [x], { approximate: 'none' })
+}
+
+/** Size of one axis of `x` as int64 (1). */
+export function sizeOf(g: GraphBuilder, x: Value, axis: number): Value {
+  return g.op('Shape', [x], { start: axis, end: axis + 1 })
+}
+
+/** `x` with its first `cls` token in front: (1, 1, D) and (B, T, D) → (B, T+1, D). */
+export function prependCls(g: GraphBuilder, cls: Value, x: Value, embedDim: number): Value {
+  const shape = g.op('Concat', [sizeOf(g, x, 0), g.int64([1, embedDim])], { axis: 0 })
+  return g.op('Concat', [g.op('Expand', [cls, shape]), x], { axis: 1 })
+}
