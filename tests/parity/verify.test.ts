@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Precision } from '../../src/bundle/manifest.ts'
+import { verifyFolder } from '../../src/commands/verify.ts'
+import { convertCheckpoint } from '../../src/converter/convert.ts'
+import { referenceDir } from '../reference.ts'
+
+const goldens = join(referenceDir ?? '', 'setA')
+let workDir: string
+
+async function convertAndVerify(checkpoint: string, precision: Precision = 'fp32', imageSizePx?: number) {
+  const outDir = join(workDir, `${checkpoint}-${precision}-${imageSizePx}`)
+  await convertCheckpoint({
+    checkpointPath: join(goldens, 'ckpt', `${checkpoint}.pt`),
+    bpeDir: join(goldens, 'bpe'),
+    outDir,
+    precision,
+    imageSizePx,
+  })
+  return verifyFolder(outDir, goldens, checkpoint)
+}
+
+describe.skipIf(!referenceDir)('a converted checkpoint against the official code', () => {
+  beforeAll(async () => {
+    workDir = await mkdtemp(join(tmpdir(), 'onepeace-verify-'))
+  })
+  afterAll(() => rm(workDir, { recursive: true, force: true }))
+
+  it.each([
+    ['pretrain', 10],
+    ['pretrain_fp16', 3],
+    ['pretrain_bf16', 3],
+    ['retrieval_vl', 2],
+    ['retrieval_al', 2],
+  ])('gives the embeddings of every %s case to 2e-5, and its token ids', async (checkpoint, cases) => {
+    const report = await convertAndVerify(checkpoint)
+    expect(report.tolerance).toBe(2e-5)
+    expect(report.cases.filter(({ passed }) => !passed)).toEqual([])
+    expect(report.cases).toHaveLength(cases)
+    expect(report.cases.filter(({ kind }) => kind === 'text').every(({ tokensEqual }) => tokensEqual)).toBe(true)
+  })
+
+  it('enlarges the position tables for larger pictures as the official loader does', async () => {
+    const report = await convertAndVerify('pretrain', 'fp32', 96)
+    expect(report.cases.map(({ name }) => name)).toContain('image_upscaled_tables')
+    expect(report.passed).toBe(true)
+  })
+
+  it('leaves out, with its reason, what the bundle does not serve', async () => {
+    const report = await convertAndVerify('retrieval_vl', 'fp16')
+    expect(report.leftOut).toContainEqual({
+      name: 'loss_retrieval_vl',
+      reason: 'the bundle has no graph for kind loss',
+    })
+  })
+
+  it('fails where no case ran', async () => {
+    expect((await verifyFolder(join(workDir, 'retrieval_vl-fp16-undefined'), goldens, 'nosuch')).passed).toBe(false)
+  })
+
+  it.each(['pretrain', 'retrieval_vl', 'retrieval_al'])(
+    'stays within the stated bound with %s stored as halves',
+    async (checkpoint) => {
+      const outDir = join(workDir, `${checkpoint}-halves`)
+      await convertCheckpoint({
+        checkpointPath: join(goldens, 'ckpt', `${checkpoint}.pt`),
+        bpeDir: join(goldens, 'bpe'),
+        outDir,
+        precision: 'fp16',
+      })
+      const report = await verifyFolder(outDir, goldens, checkpoint)
+      console.log(`${checkpoint} as fp16: ${Math.max(...report.cases.map((c) => c.maxDifference)).toExponential(2)}`)
+      expect(report.passed).toBe(true)
+    },
+  )
+})
