@@ -1,0 +1,116 @@
+/**
+ * Puts the HTTP surface together, without listening: tests inject requests, `onepeace serve` opens the socket.
+ *
+ *   onRequest: host and origin ─► deadline ─► size ─► parameters against the contract
+ *   handler:   body against the contract ─► service ─► JSON
+ *   errors:    problem+json, whatever they are
+ */
+import multipart from '@fastify/multipart'
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Limits } from '../services/limits.ts'
+import { Contract, type Operation } from './openapi.ts'
+import { registerDeadline } from './plugins/deadline.ts'
+import { isLoopback, registerLoopbackGuard } from './plugins/loopback-guard.ts'
+import { registerProblemDetails, sendProblem } from './plugins/problem-details.ts'
+import { registerRequestId, requestIdOf } from './plugins/request-id.ts'
+import { HttpProblem } from './problems.ts'
+import type { AddRoute, AppDeps } from './route.ts'
+import { collectionRoutes } from './routes/collections.ts'
+import { embeddingRoutes } from './routes/embeddings.ts'
+import { itemRoutes } from './routes/items.ts'
+import { searchRoutes } from './routes/search.ts'
+import { serviceRoutes } from './routes/service.ts'
+import { similarityRoutes } from './routes/similarity.ts'
+
+export interface AppConfig {
+  /** Address it will listen on; on loopback, foreign host names and web pages are refused. */
+  host: string
+  limits: Limits
+  /** Level of the log on stderr; `silent` in tests. */
+  logLevel: string
+}
+
+/** Ids of 256 characters, each up to four bytes of UTF-8, each byte three characters in a URL. */
+const MAX_PARAM_LENGTH = 256 * 4 * 3
+/** Parts of a form beyond the inputs: its options. */
+const SPARE_FORM_PARTS = 64
+
+export async function buildApp(config: AppConfig, deps: AppDeps): Promise<FastifyInstance> {
+  const contract = new Contract()
+  const app = fastify({
+    bodyLimit: config.limits.maxRequestBytes,
+    genReqId: requestIdOf,
+    logger: config.logLevel === 'silent' ? false : { level: config.logLevel, stream: process.stderr },
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+    frameworkErrors: (error, request, reply) => void bearIdentity(request, reply, error),
+  })
+  app.removeContentTypeParser('text/plain')
+  await app.register(multipart, { limits: formLimits(config.limits) })
+  registerRequestId(app)
+  registerProblemDetails(app, contract)
+  if (isLoopback(config.host)) registerLoopbackGuard(app)
+  registerDeadline(app)
+  registerSizeCheck(app, config.limits.maxRequestBytes)
+  // biome-ignore lint/suspicious/noExplicitAny: a decorator must be declared before it has a value
+  app.decorateRequest('checked', null as any)
+  addRoutes(app, contract, deps)
+  return app
+}
+
+function addRoutes(app: FastifyInstance, contract: Contract, deps: AppDeps): void {
+  const add: AddRoute = (operationId, handler) => {
+    const operation = contract.operation(operationId)
+    app.route({
+      method: operation.method,
+      url: operation.path.replace(/\{(\w+)\}/g, ':$1'),
+      onRequest: async (request) => checkParameters(contract, operation, request),
+      handler,
+    })
+  }
+  const context = { add, contract, deps }
+  embeddingRoutes(context)
+  similarityRoutes(context)
+  collectionRoutes(context)
+  itemRoutes(context)
+  searchRoutes(context)
+  serviceRoutes(context)
+}
+
+function checkParameters(contract: Contract, operation: Operation, request: FastifyRequest): void {
+  request.checked = contract.checkParameters(operation, {
+    path: request.params as Record<string, unknown>,
+    query: request.query as Record<string, unknown>,
+    header: request.headers,
+  })
+}
+
+/** A body that says it is too large is refused before it is sent; forms, too, which have limits of their own after that. */
+function registerSizeCheck(app: FastifyInstance, maxRequestBytes: number): void {
+  app.addHook('onRequest', async (request) => {
+    if (Number(request.headers['content-length'] ?? 0) <= maxRequestBytes) return
+    throw new HttpProblem(
+      'payload-too-large',
+      `The body is larger than the ${maxRequestBytes} bytes this service takes.`,
+    )
+  })
+}
+
+function formLimits({ maxRequestBytes, maxTexts, maxInputs, maxTextChars, maxMetadataBytes }: Limits) {
+  return {
+    fileSize: maxRequestBytes,
+    files: maxInputs + 1,
+    fieldSize: 4 * Math.max(maxTextChars, maxMetadataBytes),
+    fieldNameSize: 100,
+    parts: maxTexts + SPARE_FORM_PARTS,
+    headerPairs: 32,
+  }
+}
+
+/** Errors before routing (a path that cannot be decoded) run no hooks, so the headers are set by hand. */
+function bearIdentity(request: FastifyRequest, reply: FastifyReply, error: unknown): void {
+  reply.header('x-request-id', request.id)
+  reply.header('server-timing', 'total;dur=0')
+  sendProblem(error, request, reply)
+}

@@ -1,0 +1,62 @@
+/** Content as the contract writes it → content as services take it. Data URLs and base64 are decoded here, strictly. */
+import type { Content, ContentPart } from '../services/content.ts'
+import { invalid, type Schemas } from './openapi.ts'
+
+type Wire = Schemas['Content']
+type WirePart = Schemas['Part']
+
+/** @param pointer where it stands in the body, for the message. @throws HttpProblem `invalid-request` */
+export function contentOf(wire: Wire, pointer: string): Content {
+  if (typeof wire === 'string') return [{ kind: 'text', text: wire, weight: 1 }]
+  if ('content' in wire) return wire.content.map((part, i) => partOf(part, `${pointer}/content/${i}`))
+  return [partOf(wire, pointer)]
+}
+
+export function contentsOf(wires: readonly Wire[], pointer: string): Content[] {
+  return wires.map((wire, i) => contentOf(wire, `${pointer}/${i}`))
+}
+
+function partOf(part: WirePart, pointer: string): ContentPart {
+  const weight = part.weight ?? 1
+  switch (part.type) {
+    case 'text':
+      return { kind: 'text', text: part.text, weight }
+    case 'image_url':
+      return media('image', bytesOfUrl(part.image_url.url, `${pointer}/image_url/url`), weight)
+    case 'audio_url':
+      return media('audio', bytesOfUrl(part.audio_url.url, `${pointer}/audio_url/url`), weight)
+    case 'input_audio':
+      return media('audio', bytesOfBase64(part.input_audio.data, `${pointer}/input_audio/data`), weight)
+  }
+}
+
+function media(expected: 'image' | 'audio', bytes: Uint8Array, weight: number): ContentPart {
+  return { kind: 'media', expected, bytes, weight }
+}
+
+function bytesOfUrl(url: string, pointer: string): Uint8Array {
+  if (/^https?:/i.test(url)) {
+    throw refused(
+      pointer,
+      'Remote fetching is not available in this version; send the bytes as a data: URL or multipart.',
+    )
+  }
+  const comma = url.indexOf(',')
+  const head = url.slice(0, comma)
+  if (comma < 0 || comma > 256 || !/^data:[^,]*;base64$/i.test(head)) {
+    throw refused(pointer, 'The URL must be `data:[<MIME type>];base64,<data>`.')
+  }
+  return bytesOfBase64(url.slice(comma + 1), pointer)
+}
+
+/** RFC 4648 §4 to the letter: no white space, padded. Node's own decoder would skip over anything. */
+function bytesOfBase64(text: string, pointer: string): Uint8Array {
+  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) {
+    throw refused(pointer, 'The data is not base64: it needs the standard alphabet, padding, and nothing else.')
+  }
+  return Buffer.from(text, 'base64')
+}
+
+function refused(pointer: string, detail: string) {
+  return invalid(detail, [{ pointer, detail }])
+}

@@ -1,0 +1,44 @@
+/** Whatever goes wrong leaves as `application/problem+json`; what is no fault of the client's goes to the log as well. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Contract } from '../openapi.ts'
+import { HttpProblem, problemOf } from '../problems.ts'
+
+export function registerProblemDetails(app: FastifyInstance, contract: Contract): void {
+  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
+  const paths = pathsOf(contract)
+  app.setNotFoundHandler((request, reply) => sendProblem(unrouted(request, paths), request, reply))
+}
+
+export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { problem, headers } = problemOf(error, { id: request.id, path: pathOf(request.url) })
+  if (problem.status >= 500 && problem.code !== 'deadline-exceeded') request.log.error({ err: error }, problem.detail)
+  return reply.code(problem.status).headers(headers).type('application/problem+json').send(JSON.stringify(problem))
+}
+
+function pathOf(url: string): string {
+  return url.split('?', 1)[0]!
+}
+
+interface KnownPath {
+  pattern: RegExp
+  methods: string[]
+}
+
+function pathsOf(contract: Contract): KnownPath[] {
+  const paths = new Set(contract.operations.map((operation) => operation.path))
+  return [...paths].map((path) => {
+    const methods = contract.operations.filter((each) => each.path === path).map((each) => each.method)
+    if (methods.includes('GET')) methods.push('HEAD')
+    return { pattern: new RegExp(`^${path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`), methods }
+  })
+}
+
+function unrouted(request: FastifyRequest, paths: readonly KnownPath[]): HttpProblem {
+  const path = pathOf(request.url)
+  const known = paths.find(({ pattern }) => pattern.test(path))
+  if (known === undefined || known.methods.includes(request.method)) {
+    return new HttpProblem('not-found', 'There is no such path; `/openapi.json` lists those that exist.')
+  }
+  const allow = known.methods.join(', ')
+  return new HttpProblem('method-not-allowed', `This path takes ${allow}.`, { headers: { allow } })
+}

@@ -1,0 +1,35 @@
+/** What a route file is given, and how it adds the handlers of the contract's operations. */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { CollectionService } from '../services/collections.ts'
+import type { EmbedService } from '../services/embed.ts'
+import type { ItemService } from '../services/index-items.ts'
+import type { ModelService } from '../services/models.ts'
+import type { SearchService } from '../services/search.ts'
+import type { Contract } from './openapi.ts'
+
+export interface AppDeps {
+  embed: EmbedService
+  collections: CollectionService
+  items: ItemService
+  search: SearchService
+  models: ModelService
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Path, query and header parameters of the contract, checked; defaults filled in. */
+    checked: Record<string, string | number>
+  }
+}
+
+/** What a route file adds to the app: the handler of one operation of the contract. */
+export type AddRoute = (
+  operationId: string,
+  handler: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>,
+) => void
+
+export interface RouteContext {
+  add: AddRoute
+  contract: Contract
+  deps: AppDeps
+}

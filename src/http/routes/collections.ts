@@ -1,0 +1,28 @@
+/** `/v1/collections` and `/v1/collections/{collection}`. */
+
+import { readJson } from '../body.ts'
+import type { Schemas } from '../openapi.ts'
+import type { RouteContext } from '../route.ts'
+
+type Collection = Awaited<ReturnType<RouteContext['deps']['collections']['get']>>
+
+export function collectionRoutes({ add, contract, deps: { collections } }: RouteContext): void {
+  add('createCollection', async (request, reply) => {
+    const { name, metadata } = readJson(request, contract, 'CollectionRequest')
+    const collection = await collections.create(name, metadata)
+    return reply.code(201).header('location', `/v1/collections/${name}`).send(collectionBody(collection))
+  })
+  add('listCollections', async (): Promise<Schemas['CollectionList']> => {
+    return { collections: (await collections.list()).map(collectionBody) }
+  })
+  add('getCollection', async (request) => collectionBody(await collections.get(String(request.checked.collection))))
+  add('deleteCollection', async (request, reply) => {
+    await collections.delete(String(request.checked.collection))
+    return reply.code(204).send()
+  })
+}
+
+function collectionBody(collection: Collection): Schemas['Collection'] {
+  const { name, model, embedDim, itemCount, metadata, createdAt } = collection
+  return { name, model, dims: embedDim, items: itemCount, metadata, created_at: createdAt }
+}

@@ -1,0 +1,135 @@
+/** `/v1/collections/{collection}/items` and below. */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Item, ItemDraft, OriginalMedia } from '../../services/index-items.ts'
+import { partsNamed, readBody } from '../body.ts'
+import { contentOf } from '../content-body.ts'
+import { invalid, type Schemas } from '../openapi.ts'
+import { HttpProblem } from '../problems.ts'
+import type { RouteContext } from '../route.ts'
+
+export function itemRoutes({ add, contract, deps: { items } }: RouteContext): void {
+  add('createItem', async (request, reply) => {
+    const { collection } = namesOf(request)
+    const body = await readBody(request, contract, 'ItemRequest', 'ItemForm')
+    const { id } = body.kind === 'json' ? body.json : body.form
+    const item = await items.create(collection, id, draftOf(body), request.deadline)
+    return created(reply, collection, item)
+  })
+  add('putItem', async (request, reply) => {
+    const { collection, id } = namesOf(request)
+    const body = await readBody(request, contract, 'ItemPutRequest', 'ItemPutForm')
+    const [item, isNew] = await items.put(collection, id, draftOf(body), request.deadline)
+    return isNew ? created(reply, collection, item) : itemBody(collection, item)
+  })
+  add('listItems', async (request): Promise<Schemas['ItemList']> => {
+    const { collection } = namesOf(request)
+    const { items: page, more } = await items.list(collection, Number(request.checked.limit), afterIdOf(request))
+    const body: Schemas['ItemList'] = { items: page.map((item) => itemBody(collection, item)) }
+    if (more) body.next_cursor = Buffer.from(page.at(-1)!.id).toString('base64url')
+    return body
+  })
+  add('getItem', async (request) => {
+    const { collection, id } = namesOf(request)
+    return itemBody(collection, await items.get(collection, id))
+  })
+  add('deleteItem', async (request, reply) => {
+    const { collection, id } = namesOf(request)
+    await items.delete(collection, id)
+    return reply.code(204).send()
+  })
+  add('getItemMedia', async (request, reply) => {
+    const { collection, id } = namesOf(request)
+    return sendMedia(request, reply, await items.media(collection, id))
+  })
+}
+
+/** Path of an item's original. */
+export function mediaUrlOf(collection: string, id: string): string {
+  return `${itemUrlOf(collection, id)}/media`
+}
+
+function itemUrlOf(collection: string, id: string): string {
+  return `/v1/collections/${collection}/items/${encodeURIComponent(id)}`
+}
+
+function namesOf(request: FastifyRequest): { collection: string; id: string } {
+  return { collection: String(request.checked.collection), id: String(request.checked.id) }
+}
+
+type ItemBody =
+  | { kind: 'json'; json: Schemas['ItemPutRequest'] }
+  | { kind: 'form'; form: Schemas['ItemPutForm']; parts: Parameters<typeof partsNamed>[0] }
+
+function draftOf(body: ItemBody): ItemDraft {
+  if (body.kind === 'form') return { content: partsNamed(body.parts, ['file', 'text']), metadata: body.form.metadata }
+  return { content: contentOf(body.json.input, '/input'), metadata: body.json.metadata }
+}
+
+/** A cursor is the last id of the page before, in base64url. */
+function afterIdOf(request: FastifyRequest): string | undefined {
+  const { cursor } = request.checked
+  if (cursor === undefined) return undefined
+  const id = Buffer.from(String(cursor), 'base64url').toString()
+  if (Buffer.from(id).toString('base64url') !== cursor || id.includes('\u0000')) {
+    throw invalid('The cursor is none that this service gave.', [
+      { pointer: '/query/cursor', detail: 'is not a cursor' },
+    ])
+  }
+  return id
+}
+
+function created(reply: FastifyReply, collection: string, item: Item): FastifyReply {
+  return reply.code(201).header('location', itemUrlOf(collection, item.id)).send(itemBody(collection, item))
+}
+
+function itemBody(collection: string, item: Item): Schemas['Item'] {
+  const { id, modality, sha256, bytes, media, truncated, segments, metadata, createdAt } = item
+  return {
+    id,
+    modality,
+    sha256,
+    bytes,
+    media: mediaBody(media),
+    truncated,
+    ...(segments.length > 0 && {
+      segments: segments.map(({ startMs, endMs }) => ({ start_ms: startMs, end_ms: endMs })),
+    }),
+    metadata,
+    created_at: createdAt,
+    media_url: mediaUrlOf(collection, id),
+  }
+}
+
+function mediaBody({ mimeType, format, ...more }: Item['media']): Schemas['Media'] {
+  return {
+    mime_type: mimeType,
+    format,
+    ...(more.width !== undefined && { width: more.width }),
+    ...(more.height !== undefined && { height: more.height }),
+    ...(more.durationMs !== undefined && { duration_ms: more.durationMs }),
+    ...(more.sampleRateHz !== undefined && { sample_rate_hz: more.sampleRateHz }),
+    ...(more.channels !== undefined && { channels: more.channels }),
+  }
+}
+
+/** RFC 9110 §13.1.2 and §14: one range, and no transfer of what the client has. */
+function sendMedia(request: FastifyRequest, reply: FastifyReply, media: OriginalMedia): FastifyReply {
+  const etag = `"${media.sha256}"`
+  reply.header('etag', etag).header('accept-ranges', 'bytes').header('cache-control', 'private, no-cache')
+  reply.header('content-security-policy', "default-src 'none'; sandbox")
+  if (request.headers['if-none-match']?.includes(etag)) return reply.code(304).send()
+  const range = rangeOf(request, media.bytes)
+  if (range) reply.code(206).header('content-range', `bytes ${range.start}-${range.end}/${media.bytes}`)
+  const bytes = range ? range.end - range.start + 1 : media.bytes
+  return reply.type(media.mimeType).header('content-length', bytes).send(media.read(range))
+}
+
+function rangeOf(request: FastifyRequest, bytes: number): { start: number; end: number } | undefined {
+  const [, first, last] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(request.headers.range ?? '') ?? []
+  if (!first && !last) return undefined
+  const start = first ? Number(first) : Math.max(0, bytes - Number(last))
+  const end = first && last ? Math.min(Number(last), bytes - 1) : bytes - 1
+  if (start <= end) return { start, end }
+  const headers = { 'content-range': `bytes */${bytes}` }
+  throw new HttpProblem('range-not-satisfiable', `The original has ${bytes} bytes.`, { headers })
+}

@@ -1,0 +1,45 @@
+/** `/v1/models`, `/livez`, `/readyz` and `/openapi.json`. */
+
+import type { Schemas } from '../openapi.ts'
+import type { RouteContext } from '../route.ts'
+
+export function serviceRoutes({ add, contract, deps: { models, collections } }: RouteContext): void {
+  const document = JSON.stringify(contract.document)
+  add('listModels', async () => modelList(models.info))
+  add('getLiveness', async (): Promise<Schemas['Status']> => ({ status: 'live' }))
+  add('getReadiness', async (): Promise<Schemas['Status']> => {
+    await models.ready()
+    await collections.ready()
+    return { status: 'ready' }
+  })
+  add('getContract', async (_request, reply) => reply.type('application/json').send(document))
+}
+
+function modelList(info: RouteContext['deps']['models']['info']): Schemas['ModelList'] {
+  const { limits } = info
+  return {
+    object: 'list',
+    data: [
+      {
+        id: info.name,
+        object: 'model',
+        created: info.createdS,
+        owned_by: 'onepeace',
+        dims: info.embedDim,
+        modalities: [...info.modalities],
+        heads: [...info.heads],
+        precision: info.precision,
+        sha256: info.sha256,
+      },
+    ],
+    limits: {
+      max_request_bytes: limits.maxRequestBytes,
+      max_inputs: limits.maxInputs,
+      max_texts: limits.maxTexts,
+      max_text_chars: limits.maxTextChars,
+      max_image_pixels: limits.maxImagePixels,
+      max_audio_seconds: limits.maxAudioSeconds,
+      max_metadata_bytes: limits.maxMetadataBytes,
+    },
+  }
+}
