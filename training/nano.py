@@ -11,7 +11,7 @@ def nano_config(vocab_size, side_px=FINAL_SIDE_PX, head_type="val"):
         embed_dim=192, ffn_embed_dim=512, layers=6, attention_heads=6, vocab_size=vocab_size,
         text_bucket_size=32, image_bucket_size=6, image_rel_bucket_size=side_px // 16, audio_bucket_size=64,
         feature_encoder_spec="[(96, 10, 5)] + [(96, 3, 2)] * 4 + [(96, 2, 2)] + [(96, 2, 2)]",
-        layer_scale_init_value=0.5, head_type=head_type,
+        layer_scale_init_value=0.5, drop_path_rate=0.1, head_type=head_type,
     )
 
 

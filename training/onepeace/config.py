@@ -25,6 +25,7 @@ class Config:
     conv_pos_width: int = 95
     conv_pos_groups: int = 16
     layer_scale_init_value: float = 1e-6
+    drop_path_rate: float = 0.0  # of the last layer, rising linearly from 0; training only
     copy_rel_pos_table: bool = False  # one relative table a layer instead of one shared table
     head_type: str = "val"
 
@@ -98,7 +99,7 @@ def cfg_from_config(config, max_duration=15, max_src_length=70):
                           "conv_pos_depth": config.conv_pos_depth, "conv_pos_width": config.conv_pos_width,
                           "conv_pos_groups": config.conv_pos_groups, "conv_pos_pre_ln": False,
                           "bucket_size": config.audio_bucket_size, "conv_bias": False, "freeze_extractor": False},
-        "drop_path_rate": 0.0, "magneto_scale_attn": True, "scale_attn": False, "scale_fc": True, "scale_heads": False,
+        "drop_path_rate": config.drop_path_rate, "magneto_scale_attn": True, "scale_attn": False, "scale_fc": True, "scale_heads": False,
         "use_text_moe": "text" in config.branches, "use_image_moe": "image" in config.branches,
         "use_audio_moe": "audio" in config.branches, "use_layer_scale": True,
         "layer_scale_init_value": config.layer_scale_init_value, "activation_fn": "gelu", "dropout": 0.0,

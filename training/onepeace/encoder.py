@@ -15,7 +15,8 @@ class FusionModel(nn.Module):
 
     def __init__(self, config):
         super().__init__()
-        self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
+        self.layers = nn.ModuleList(
+            Layer(config, config.drop_path_rate * i / max(1, config.layers - 1)) for i in range(config.layers))
         for modality in config.branches:
             self.add_module(f"{modality}_layer_norm", nn.LayerNorm(config.embed_dim))
 

@@ -9,9 +9,10 @@ from .geglu import feed_forward
 class Layer(nn.Module):
     """segments [(modality, length)] say which tokens of x (B, T, D) go through which feed-forward network."""
 
-    def __init__(self, config):
+    def __init__(self, config, drop_path=0.0):
         super().__init__()
         dim = config.embed_dim
+        self.drop_path = drop_path
         self.self_attn = SelfAttention(config)
         self.self_attn_layer_norm = nn.LayerNorm(dim)
         for modality in config.branches:
@@ -21,8 +22,15 @@ class Layer(nn.Module):
         self.gamma_2 = nn.Parameter(torch.full((dim,), config.layer_scale_init_value))
 
     def forward(self, x, bias, segments):
-        x = x + self.gamma_1 * self.self_attn(self.self_attn_layer_norm(x), bias)
+        x = x + self.kept(self.gamma_1 * self.self_attn(self.self_attn_layer_norm(x), bias))
         y = self.final_layer_norm(x)
         parts = y.split([length for _, length in segments], dim=1)
         outputs = [getattr(self, f"{m}_ffn")(part) for (m, _), part in zip(segments, parts)]
-        return x + self.gamma_2 * (outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1))
+        return x + self.kept(self.gamma_2 * (outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)))
+
+    def kept(self, branch):
+        """Stochastic depth: in training a sample's branch is dropped with probability drop_path."""
+        if not (self.training and self.drop_path):
+            return branch
+        keep = torch.rand(branch.shape[0], 1, 1, device=branch.device) >= self.drop_path
+        return branch * keep / (1 - self.drop_path)
