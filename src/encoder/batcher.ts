@@ -1,0 +1,202 @@
+/**
+ * Collects inputs of one modality into batches. In: single items, each with its own waiter. Out: calls of `run` with
+ * several items of one bucket (items of different buckets never share a batch, e.g. sounds of different length).
+ *
+ *   submit ─► queue (bounded by cost) ─► the oldest item's bucket ─► a free session ─► run ─► every waiter settled
+ *                 └ abort: leaves the queue          └ waits up to maxWaitMs for company
+ *
+ * A batch is composed at the last moment, when a session is free: until then aborted items can leave and later ones join.
+ */
+import { DomainError } from '../errors.ts'
+import type { Turns } from './turns.ts'
+
+export interface BatcherOptions<Item, Session> {
+  /** Most items of one batch. */
+  maxBatch: number
+  /** How long an item waits for company while a session is free. */
+  maxWaitMs: number
+  /** Bound of the cost of all accepted and unfinished items, in the unit of `costOf`. */
+  maxCost: number
+  costOf: (item: Item) => number
+  /** Only items of equal bucket share a batch. */
+  bucketOf: (item: Item) => number
+  /** Outcome of each item, in order. A rejection fails the whole batch. */
+  run: (items: Item[], session: Session) => Promise<PromiseSettledResult<Float32Array>[]>
+  sessions: Turns<Session>
+}
+
+interface Entry<Item> {
+  item: Item
+  cost: number
+  bucket: number
+  acceptedMs: number
+  resolve: (embedding: Float32Array) => void
+  reject: (reason: unknown) => void
+  /** Stops listening to the item's signal. */
+  unwatch?: () => void
+}
+
+/** Bounds of the advice to come back later. */
+const MIN_RETRY_S = 1
+const MAX_RETRY_S = 60
+/** Weight of the newest batch in the running estimate of speed. */
+const SPEED_WEIGHT = 0.3
+
+export class Batcher<Item, Session> {
+  private queue: Entry<Item>[] = []
+  /** Cost and number of the items accepted and not yet finished. */
+  private load = 0
+  private unfinished = 0
+  private costPerMs: number | undefined
+  private pumping = false
+  private closed = false
+  private wake: () => void = () => {}
+  private readonly drained: (() => void)[] = []
+
+  constructor(private readonly options: BatcherOptions<Item, Session>) {}
+
+  /**
+   * The embedding of one item.
+   * @throws DomainError `overloaded`, `deadline-exceeded` (aborted), `encoder-unavailable` (closed), or what `run` gave
+   */
+  submit(item: Item, signal?: AbortSignal): Promise<Float32Array> {
+    const cost = this.options.costOf(item)
+    const refusal = this.refusal(cost, signal)
+    if (refusal) return Promise.reject(refusal)
+    return new Promise((resolve, reject) => {
+      const bucket = this.options.bucketOf(item)
+      const entry: Entry<Item> = { item, cost, bucket, acceptedMs: Date.now(), resolve, reject }
+      if (signal) this.watch(entry, signal)
+      this.queue.push(entry)
+      this.load += cost
+      this.unfinished++
+      if (this.pumping) this.wake()
+      else void this.pump()
+    })
+  }
+
+  /** Refuses new items, finishes the accepted ones. */
+  async close(): Promise<void> {
+    this.closed = true
+    this.wake()
+    if (this.unfinished > 0) await new Promise<void>((resolve) => this.drained.push(resolve))
+  }
+
+  private refusal(cost: number, signal?: AbortSignal): DomainError | undefined {
+    if (this.closed) {
+      return new DomainError('encoder-unavailable', 'The encoder is shutting down; try again later.', {
+        retryAfterS: MIN_RETRY_S,
+      })
+    }
+    if (signal?.aborted) return deadlineExceeded(signal)
+    // An item above the bound by itself is let in when alone, as it could never be served otherwise.
+    if (this.load > 0 && this.load + cost > this.options.maxCost) {
+      const retryAfterS = this.retryAfterS()
+      const message = `The encoder has as much work as it accepts; try again in ${retryAfterS} s.`
+      return new DomainError('overloaded', message, { retryAfterS })
+    }
+    return undefined
+  }
+
+  private retryAfterS(): number {
+    const seconds = this.costPerMs ? Math.ceil(this.load / this.costPerMs / 1000) : MIN_RETRY_S
+    return Math.min(MAX_RETRY_S, Math.max(MIN_RETRY_S, seconds))
+  }
+
+  /** An abort settles the waiter at once; an item still in the queue leaves it and never reaches the model. */
+  private watch(entry: Entry<Item>, signal: AbortSignal): void {
+    const abort = () => {
+      entry.reject(deadlineExceeded(signal))
+      const place = this.queue.indexOf(entry)
+      if (place < 0) return
+      this.queue.splice(place, 1)
+      this.finish(entry)
+    }
+    signal.addEventListener('abort', abort, { once: true })
+    entry.unwatch = () => signal.removeEventListener('abort', abort)
+  }
+
+  /** Runs while there is a queue. One pump a batcher, so that one batch is composed at a time. */
+  private async pump(): Promise<void> {
+    this.pumping = true
+    while (this.queue.length > 0) {
+      await this.gather()
+      if (this.queue.length === 0) break
+      const session = await this.options.sessions.take()
+      const batch = this.takeBatch()
+      void this.dispatch(batch, session)
+    }
+    this.pumping = false
+  }
+
+  /** Waits until the oldest item's bucket makes a full batch or has waited long enough. */
+  private async gather(): Promise<void> {
+    for (;;) {
+      const oldest = this.queue[0]
+      if (!oldest || this.closed || this.inBucket(oldest.bucket).length >= this.options.maxBatch) return
+      const leftMs = oldest.acceptedMs + this.options.maxWaitMs - Date.now()
+      if (leftMs <= 0) return
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, leftMs)
+        this.wake = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+    }
+  }
+
+  private inBucket(bucket: number): Entry<Item>[] {
+    const found: Entry<Item>[] = []
+    for (const entry of this.queue) {
+      if (entry.bucket === bucket && found.push(entry) === this.options.maxBatch) break
+    }
+    return found
+  }
+
+  /** The oldest item and those that may join it, in order; none if all were aborted meanwhile. */
+  private takeBatch(): Entry<Item>[] {
+    const oldest = this.queue[0]
+    if (!oldest) return []
+    const batch = new Set(this.inBucket(oldest.bucket))
+    this.queue = this.queue.filter((entry) => !batch.has(entry))
+    return [...batch]
+  }
+
+  private async dispatch(batch: Entry<Item>[], session: Session): Promise<void> {
+    const startedMs = Date.now()
+    const items = batch.map(({ item }) => item)
+    const run = async () => (items.length > 0 ? this.options.run(items, session) : [])
+    const [result] = await Promise.allSettled([run()])
+    this.options.sessions.release(session)
+    this.learnSpeed(batch, Date.now() - startedMs)
+    batch.forEach((entry, i) => {
+      settle(entry, result.status === 'fulfilled' ? result.value[i] : result)
+      this.finish(entry)
+    })
+  }
+
+  private learnSpeed(batch: Entry<Item>[], tookMs: number): void {
+    if (batch.length === 0) return
+    const speed = batch.reduce((sum, { cost }) => sum + cost, 0) / Math.max(1, tookMs)
+    this.costPerMs = this.costPerMs ? this.costPerMs + SPEED_WEIGHT * (speed - this.costPerMs) : speed
+  }
+
+  private finish({ cost, unwatch }: Entry<Item>): void {
+    unwatch?.()
+    this.load -= cost
+    if (--this.unfinished > 0 || !this.closed) return
+    for (const resolve of this.drained) resolve()
+  }
+}
+
+function settle<Item>(entry: Entry<Item>, outcome: PromiseSettledResult<Float32Array> | undefined): void {
+  if (outcome?.status === 'fulfilled') entry.resolve(outcome.value)
+  else entry.reject(outcome ? outcome.reason : new Error('The batch gave no outcome for an item.'))
+}
+
+function deadlineExceeded(signal: AbortSignal): DomainError {
+  return new DomainError('deadline-exceeded', 'The request ended before its input was encoded.', {
+    cause: signal.reason,
+  })
+}

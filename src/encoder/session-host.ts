@@ -1,0 +1,98 @@
+/**
+ * The main thread's side of one session worker: starts it when first needed, and again after a crash.
+ *
+ * Plain `worker_threads` rather than a pool library: the batcher composes a batch only when a worker is free, so there
+ * is nothing to queue here, and every waiter must be settled also when a worker dies while it starts, where piscina 5
+ * leaves queued tasks pending.
+ */
+import { createRequire } from 'node:module'
+import { Worker } from 'node:worker_threads'
+import { DomainError } from '../errors.ts'
+import type { EncoderInput } from './encoder.ts'
+import type { SessionReply, SessionSetup, SessionTask } from './session-protocol.ts'
+
+const RETRY_AFTER_S = 1
+
+export class SessionHost {
+  private worker: Worker | undefined
+  /** Settles the task in progress. */
+  private current: { resolve: (reply: SessionReply) => void; reject: (reason: Error) => void } | undefined
+
+  /** @param script path of the worker's script; by default the built `session-worker` */
+  constructor(
+    private readonly setup: SessionSetup,
+    private readonly script?: string,
+  ) {}
+
+  /**
+   * Runs one task; the next may follow when it is settled. Pixels and waveforms are moved to the worker, not copied.
+   * @throws DomainError `encoder-unavailable` if the worker cannot start, dies, or cannot open its sessions
+   */
+  async call(task: SessionTask): Promise<SessionReply['outcomes']> {
+    const { inputs, buffers } = detachable(task.inputs)
+    const reply = await new Promise<SessionReply>((resolve, reject) => {
+      this.current = { resolve, reject }
+      try {
+        this.worker ??= this.start()
+        this.worker.ref()
+        this.worker.postMessage({ ...task, inputs }, buffers)
+      } catch (cause) {
+        this.settle(unavailable('The encoder could not be started; build the project.', cause))
+      }
+    })
+    if (reply.failure) throw unavailable(`The model could not be opened (${reply.failure.message}).`, reply.failure)
+    return reply.outcomes
+  }
+
+  /** Ends the worker at once; a task in progress fails. */
+  async stop(): Promise<void> {
+    await this.worker?.terminate()
+  }
+
+  private start(): Worker {
+    const script = this.script ?? createRequire(import.meta.url).resolve('#session-worker')
+    const worker = new Worker(script, { workerData: this.setup })
+    worker.on('message', (reply: SessionReply) => this.settle(reply))
+    let reason: unknown
+    worker.on('error', (error) => {
+      reason = error
+    })
+    worker.on('exit', () => {
+      if (this.worker === worker) this.worker = undefined
+      this.settle(unavailable('The encoder stopped unexpectedly; it starts again with the next request.', reason))
+    })
+    return worker
+  }
+
+  /** An idle worker does not keep the process alive. */
+  private settle(result: SessionReply | Error): void {
+    this.worker?.unref()
+    const current = this.current
+    this.current = undefined
+    if (result instanceof Error) current?.reject(result)
+    else current?.resolve(result)
+  }
+}
+
+function unavailable(message: string, cause: unknown): DomainError {
+  return new DomainError('encoder-unavailable', message, { cause, retryAfterS: RETRY_AFTER_S })
+}
+
+/** The inputs with buffers that can be moved: a view of a larger buffer, or one seen twice, is copied first. */
+function detachable(inputs: readonly EncoderInput[]): { inputs: EncoderInput[]; buffers: ArrayBuffer[] } {
+  const buffers = new Set<ArrayBuffer>()
+  const own = <T extends Uint8Array | Float32Array>(view: T): T => {
+    const { buffer } = view
+    const movable = buffer instanceof ArrayBuffer && buffer.byteLength === view.byteLength && !buffers.has(buffer)
+    const moved = movable ? view : (view.slice() as T)
+    // A Buffer's slice would share memory with it, and a pooled one cannot be moved.
+    const result = moved.buffer.byteLength === moved.byteLength ? moved : (Uint8Array.from(moved) as T)
+    buffers.add(result.buffer as ArrayBuffer)
+    return result
+  }
+  const moved = inputs.map((input): EncoderInput => {
+    if (input.modality === 'image') return { ...input, data: own(input.data) }
+    return input.modality === 'audio' ? { ...input, waveform: own(input.waveform) } : input
+  })
+  return { inputs: moved, buffers: [...buffers] }
+}
