@@ -16,7 +16,7 @@ module.exports = {
     {
       name: 'no-orphans',
       severity: 'error',
-      from: { orphan: true, pathNot: '\\.d\\.ts$|src/main\\.ts$|session-worker\\.ts$' },
+      from: { orphan: true, pathNot: '\\.d\\.ts$|src/main\\.ts$|(session|decode|prepare)-worker\\.ts$' },
       to: {},
     },
     {

@@ -1,29 +1,25 @@
 /**
  * The façade services use: bytes in, bounded pixels or a bounded waveform out, without ever blocking the calling thread.
  * Pictures are decoded by sharp on its own threads, sounds in worker threads of ours.
+ *
+ *   bytes ─► sniff ─┬─ image ─► sharp (libuv threads) ───────────────► DecodedImage
+ *                   └─ audio ─► queue ─► decode-worker (piscina) ─────► DecodedAudio
  */
-import type { MediaKind } from './sniff.ts'
+import { createRequire } from 'node:module'
+import { Piscina } from 'piscina'
+import { DomainError } from '../errors.ts'
+import { DEFAULT_MAX_SECONDS, type DecodedAudio, TOO_SLOW } from './audio.ts'
+import type { DecodeReply, DecodeTask } from './decode-worker.ts'
+import { DEFAULT_MAX_PIXELS, type DecodedImage, decodeImage } from './image.ts'
+import { type MediaKind, sniffMedia } from './sniff.ts'
 
-/** 8-bit RGB pixels, row-major, `data.length === width * height * 3`; a view of a buffer of its own. */
-export interface DecodedImage {
-  modality: 'image'
-  format: string
-  width: number
-  height: number
-  data: Uint8Array
-}
+export type { DecodedAudio } from './audio.ts'
+export type { DecodedImage } from './image.ts'
 
-/** Samples as float32, full scale ±1. `channels` all have the same length, at least 1. */
-export interface DecodedAudio {
-  modality: 'audio'
-  format: string
-  sampleRateHz: number
-  /** One array: `MediaDecoder` mixes down to the mean of the channels, as the reference does (spec §12). */
-  channels: Float32Array[]
-  /** How many channels the file had. */
-  sourceChannels: number
-  durationMs: number
-}
+/** Heap of a worker's own objects; samples and WebAssembly memory lie outside it and are bounded by `maxSeconds`. */
+const WORKER_HEAP_MB = 256
+/** How long an idle worker is kept. */
+const IDLE_MS = 60_000
 
 export interface MediaDecoderOptions {
   /** Width × height above which a picture is refused before decoding. Default 64,000,000. */
@@ -41,21 +37,92 @@ export interface MediaDecoderOptions {
 }
 
 export class MediaDecoder {
-  readonly options: MediaDecoderOptions
+  private readonly options: Required<MediaDecoderOptions>
+  private readonly pool: Piscina<DecodeTask, DecodeReply>
+  private closed = false
 
   constructor(options: MediaDecoderOptions = {}) {
-    this.options = options
+    this.options = {
+      maxPixels: DEFAULT_MAX_PIXELS,
+      maxSeconds: DEFAULT_MAX_SECONDS,
+      threads: 1,
+      timeoutMs: 60_000,
+      maxQueue: 64,
+      orient: true,
+      ...options,
+    }
+    this.pool = new Piscina({
+      filename: createRequire(import.meta.url).resolve('#decode-worker'),
+      minThreads: 0,
+      maxThreads: this.options.threads,
+      maxQueue: this.options.maxQueue,
+      idleTimeout: IDLE_MS,
+      resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB },
+      execArgv: [],
+    })
   }
 
   /**
+   * A sound comes as one channel, the mean of the file's. The bytes stay the caller's.
    * @param kind what `sniffMedia` said, where the caller has asked already
    * @throws DomainError `unsupported-media-type`, `undecodable-media`, `media-too-large`, `overloaded`,
    *   `deadline-exceeded` (aborted)
    */
-  decode(_bytes: Uint8Array, _kind?: MediaKind, _signal?: AbortSignal): Promise<DecodedImage | DecodedAudio> {
-    return Promise.reject(new Error('not written yet'))
+  async decode(
+    bytes: Uint8Array,
+    kind: MediaKind | undefined = sniffMedia(bytes),
+    signal?: AbortSignal,
+  ): Promise<DecodedImage | DecodedAudio> {
+    if (bytes.length === 0) throw new DomainError('undecodable-media', 'The file is empty.')
+    if (!kind) throw new DomainError('unsupported-media-type', UNSUPPORTED)
+    if (signal?.aborted) throw calledOff()
+    const { maxPixels, orient } = this.options
+    if (kind.modality === 'image') return decodeImage(bytes, { maxPixels, orient, ...(signal && { signal }) })
+    return this.decodeSound(bytes, signal)
   }
 
   /** Stops the threads; what is being decoded is refused. */
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.closed = true
+    await this.pool.destroy()
+  }
+
+  private async decodeSound(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<DecodedAudio> {
+    const { maxSeconds, timeoutMs, threads } = this.options
+    // The worker watches its own time; this guard stops one that hangs in a codec. Waiting in the queue is not held against it.
+    const guard = AbortSignal.timeout(timeoutMs * (2 + Math.ceil(this.pool.queueSize / threads)))
+    const copy = new Uint8Array(bytes)
+    const task = { bytes: copy, maxSeconds, timeoutMs, mixDown: true }
+    try {
+      const reply = await this.pool.run(task, {
+        transferList: [copy.buffer],
+        signal: signal ? AbortSignal.any([signal, guard]) : guard,
+      })
+      if (!reply.ok) throw new DomainError(reply.code, reply.message)
+      return reply.audio
+    } catch (error) {
+      if (error instanceof DomainError) throw error
+      if (signal?.aborted) throw calledOff(error)
+      if (guard.aborted) throw new DomainError('undecodable-media', TOO_SLOW, { cause: error })
+      throw this.poolError(error)
+    }
+  }
+
+  private poolError(cause: unknown): DomainError {
+    const text = cause instanceof Error ? cause.message : ''
+    if (/queue/i.test(text)) {
+      return new DomainError('overloaded', 'Too many sounds wait to be decoded. Try again shortly.', {
+        cause,
+        retryAfterS: 1,
+      })
+    }
+    if (this.closed) return new DomainError('overloaded', 'The server is shutting down.', { cause, retryAfterS: 5 })
+    return new DomainError('undecodable-media', 'The sound cannot be decoded: its decoder broke down on it.', { cause })
+  }
 }
+
+const UNSUPPORTED =
+  'The file is of no kind that is read here: PNG, JPEG, WebP, GIF, AVIF, TIFF, WAV, FLAC, MP3, Ogg, Opus, M4A, AAC, AIFF or WebM.'
+
+const calledOff = (cause?: unknown): DomainError =>
+  new DomainError('deadline-exceeded', 'Decoding was called off.', { cause })

@@ -1,5 +1,11 @@
 /** `prepareAudio` in a worker thread: resampling half an hour takes seconds, which must not stop the HTTP loop. */
+import { createRequire } from 'node:module'
+import { Piscina } from 'piscina'
+import { DomainError } from '../errors.ts'
 import type { AudioWindow, Sound } from './waveform.ts'
+
+/** How long an idle worker is kept. */
+const IDLE_MS = 60_000
 
 export interface AudioPreparerOptions {
   /** Worker threads. Default 1. */
@@ -9,19 +15,45 @@ export interface AudioPreparerOptions {
 }
 
 export class AudioPreparer {
-  readonly options: AudioPreparerOptions
+  private readonly pool: Piscina<Sound, AudioWindow[]>
 
-  constructor(options: AudioPreparerOptions = {}) {
-    this.options = options
+  constructor({ threads = 1, maxQueue = 64 }: AudioPreparerOptions = {}) {
+    this.pool = new Piscina({
+      filename: createRequire(import.meta.url).resolve('#prepare-worker'),
+      minThreads: 0,
+      maxThreads: threads,
+      maxQueue,
+      idleTimeout: IDLE_MS,
+      execArgv: [],
+    })
   }
 
   /**
-   * The windows of `prepareAudio`. The samples are moved to the worker: `sound.channels` is empty of data afterwards.
+   * The windows of `prepareAudio`. The samples are moved to the worker: the arrays of `sound.channels` are empty afterwards.
    * @throws DomainError `overloaded`, `deadline-exceeded` (aborted)
    */
-  prepare(_sound: Sound, _signal?: AbortSignal): Promise<AudioWindow[]> {
-    return Promise.reject(new Error('not written yet'))
+  async prepare(sound: Sound, signal?: AbortSignal): Promise<AudioWindow[]> {
+    const { sampleRateHz } = sound
+    // Arrays that are views of something larger are copied first, since moving would take all of it.
+    const channels = sound.channels.map((samples) =>
+      samples.byteLength === samples.buffer.byteLength ? samples : samples.slice(),
+    )
+    try {
+      return await this.pool.run(
+        { sampleRateHz, channels },
+        { transferList: channels.map((samples) => samples.buffer as ArrayBuffer), signal: signal ?? null },
+      )
+    } catch (cause) {
+      if (signal?.aborted) throw new DomainError('deadline-exceeded', 'Preparing the sound was called off.', { cause })
+      if (cause instanceof Error && /queue|terminat/i.test(cause.message)) {
+        const message = 'Too many sounds wait to be prepared. Try again shortly.'
+        throw new DomainError('overloaded', message, { cause, retryAfterS: 1 })
+      }
+      throw cause
+    }
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    await this.pool.destroy()
+  }
 }
