@@ -18,6 +18,8 @@ export class SessionHost {
   /** Settles the task in progress. */
   private current: { resolve: (reply: SessionReply) => void; reject: (reason: Error) => void } | undefined
 
+  private running: Promise<unknown> = Promise.resolve()
+
   /** @param script path of the worker's script; by default the built `session-worker` */
   constructor(
     private readonly setup: SessionSetup,
@@ -30,7 +32,7 @@ export class SessionHost {
    */
   async call(task: SessionTask): Promise<SessionReply['outcomes']> {
     const { inputs, buffers } = detachable(task.inputs)
-    const reply = await new Promise<SessionReply>((resolve, reject) => {
+    const answer = new Promise<SessionReply>((resolve, reject) => {
       this.current = { resolve, reject }
       try {
         this.worker ??= this.start()
@@ -40,12 +42,15 @@ export class SessionHost {
         this.settle(unavailable('The encoder could not be started; build the project.', cause))
       }
     })
+    this.running = answer.catch(() => {})
+    const reply = await answer
     if (reply.failure) throw unavailable(`The model could not be opened (${reply.failure.message}).`, reply.failure)
     return reply.outcomes
   }
 
-  /** Ends the worker at once; a task in progress fails. */
+  /** Ends the worker after the task in progress: onnxruntime aborts the whole process if its thread is ended in a run. */
   async stop(): Promise<void> {
+    await this.running
     await this.worker?.terminate()
   }
 
