@@ -5,7 +5,7 @@
  *
  * The bundle appears under its name only when it is whole: everything is written to a folder beside it first.
  */
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { AudioSpec, BundleFile, BundleManifest, ImageSpec, Precision, TextSpec } from '../bundle/manifest.ts'
 import { FORMAT_VERSION, MANIFEST_FILE } from '../bundle/manifest.ts'
@@ -60,6 +60,7 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Conver
   const workDir = await mkdtemp(`${outDir}.partial-`)
   try {
     const result = await writeBundle(workDir, options)
+    await chmod(workDir, 0o755) // mkdtemp makes folders that only their owner may read
     await rm(outDir, { recursive: true, force: true })
     await rename(workDir, outDir)
     return result

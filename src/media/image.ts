@@ -92,3 +92,15 @@ async function readable<T>(read: () => Promise<T>): Promise<T> {
 function refuseAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new DomainError('deadline-exceeded', 'Decoding the picture was called off.')
 }
+
+/** Our own artwork (SVG) as a square PNG on a plain ground. Never for bytes from outside: SVG can refer to other files. */
+export function renderArtwork(svg: Uint8Array, sidePx: number, background = '#ffffff'): Promise<Buffer> {
+  const margin = Math.round(sidePx / 16)
+  const inner = sidePx - 2 * margin
+  return sharp(svg, { density: 300 })
+    .resize(inner, inner, { fit: 'contain', background })
+    .extend({ top: margin, bottom: margin, left: margin, right: margin, background })
+    .flatten({ background })
+    .png()
+    .toBuffer()
+}
