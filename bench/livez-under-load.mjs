@@ -1,0 +1,83 @@
+/**
+ * Does the HTTP loop stay free while a client embeds without pause? Prints the quantiles of /livez, idle and under each
+ * kind of load.
+ *
+ *   node bench/livez-under-load.mjs [seconds per load]
+ */
+import { ms, quantile, withService } from './service.mjs'
+
+const SECONDS = Number(process.argv[2] ?? 10)
+
+const LOADS = {
+  idle: undefined,
+  texts: () => ({ input: Array.from({ length: 64 }, (_, i) => `a photo of number ${i} on a wall`) }),
+  sounds: () => ({
+    input: [{ type: 'input_audio', input_audio: { data: wav(15).toString('base64'), format: 'wav' } }],
+  }),
+  pictures: () => ({ input: Array.from({ length: 16 }, () => ({ type: 'image_url', image_url: { url: PICTURE } })) }),
+}
+
+/** 1 × 1 PNG: the model's input is the same size whatever the picture's. */
+const PICTURE =
+  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
+
+function wav(seconds) {
+  const samples = Math.round(16000 * seconds)
+  const bytes = Buffer.alloc(44 + 2 * samples)
+  bytes.write('RIFF')
+  bytes.writeUInt32LE(36 + 2 * samples, 4)
+  bytes.write('WAVEfmt ', 8)
+  bytes.writeUInt32LE(16, 16)
+  bytes.writeUInt16LE(1, 20)
+  bytes.writeUInt16LE(1, 22)
+  bytes.writeUInt32LE(16000, 24)
+  bytes.writeUInt32LE(32000, 28)
+  bytes.writeUInt16LE(2, 32)
+  bytes.writeUInt16LE(16, 34)
+  bytes.write('data', 36)
+  bytes.writeUInt32LE(2 * samples, 40)
+  for (let i = 0; i < samples; i++) bytes.writeInt16LE(Math.round(9000 * Math.sin(i / 9)), 44 + 2 * i)
+  return bytes
+}
+
+await withService(async (url) => {
+  for (const [name, request] of Object.entries(LOADS)) {
+    let [running, embedded] = [true, 0]
+    const client =
+      request &&
+      (async () => {
+        while (running) {
+          await post(`${url}/v1/embeddings`, request())
+          embedded++
+        }
+      })()
+    const times = await probe(`${url}/livez`, SECONDS)
+    running = false
+    await client
+    const quantiles = [0.5, 0.99, 1].map((q) => ms(quantile(times, q)))
+    console.log(
+      `${name.padEnd(9)} /livez p50 ${quantiles[0]}, p99 ${quantiles[1]}, max ${quantiles[2]} (${times.length} probes, ${embedded} requests embedded)`,
+    )
+  }
+})
+
+async function post(url, body) {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`)
+  await response.arrayBuffer()
+}
+
+async function probe(url, seconds) {
+  const times = []
+  for (const end = performance.now() + 1000 * seconds; performance.now() < end; ) {
+    const start = performance.now()
+    await (await fetch(url)).arrayBuffer()
+    times.push(performance.now() - start)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  return times
+}
