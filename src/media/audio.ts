@@ -19,7 +19,7 @@ import { isPlainWav, readWavFrames, readWavHeader } from './wav.ts'
 export const DEFAULT_MAX_SECONDS = 1_800
 /** Rates outside are forged headers: at 1 Hz a small file would last for days. */
 const MIN_RATE_HZ = 1_000
-const MAX_RATE_HZ = 768_000
+const MAX_RATE_HZ = 384_000
 /** Float32 stereo at 48 kHz: what `maxSeconds` may take in memory. */
 const BYTES_PER_SECOND = 48_000 * 2 * 4
 /** Bytes fed at a time: even of the densest packets (FLAC of silence) a piece decodes to some 100 MB at most. */
@@ -112,14 +112,12 @@ function refuseSize(seconds: number, bytes: number, maxSeconds: number): void {
 }
 
 /**
- * The FLAC codec divides negative integers by 2^(bits-1) and positive ones by 2^(bits-1) - 1; the reference divides all by
- * the former. Float32 holds enough of a 24-bit quotient to find the integer again.
+ * The FLAC codec divides integers by 2^(bits-1) - 1, the reference by 2^(bits-1). Float32 holds enough of a 24-bit
+ * quotient to find the integer again.
  */
 function exactIntegers(samples: Float32Array, bits: number): void {
   const scale = 2 ** (bits - 1)
-  for (let i = 0; i < samples.length; i++) {
-    if (samples[i]! > 0) samples[i] = Math.round(samples[i]! * (scale - 1)) / scale
-  }
+  for (let i = 0; i < samples.length; i++) samples[i] = Math.round(samples[i]! * (scale - 1)) / scale
 }
 
 async function* pieces(bytes: Uint8Array, format: AudioFormat): AsyncGenerator<Piece, void, void> {

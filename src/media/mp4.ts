@@ -2,7 +2,6 @@
  * The little of ISO/IEC 14496-12 (MP4, M4A, MOV) that decoding in bounded steps needs: a box is `size u32 | type | body`,
  * and `moov` holds the tables that say where in the file each sound frame lies.
  */
-import { isAscii } from './sniff.ts'
 
 export interface Box {
   type: string
@@ -34,7 +33,7 @@ export function* boxes(bytes: Uint8Array, start: number, end: number): Generator
 function* below(bytes: Uint8Array, parent: Box, type: string): Generator<Box, void, void> {
   for (const box of boxes(bytes, parent.body, parent.end)) {
     if (box.type === type) yield box
-    else if (['trak', 'mdia', 'minf', 'stbl'].includes(box.type)) yield* below(bytes, box, type)
+    else if (['trak', 'edts', 'mdia', 'minf', 'stbl'].includes(box.type)) yield* below(bytes, box, type)
   }
 }
 
@@ -87,20 +86,23 @@ function shiftChunkOffsets(bytes: Uint8Array, moov: Box, by: number): void {
   }
 }
 
-/** Whether every table of `moov` that sizes an array fits its box, so that a count cannot make a decoder allocate more. */
+/** Tables below `moov`: where the count of entries stands in the body, and the bytes of an entry. */
+const TABLES = { stsz: [8, 4], stco: [4, 4], co64: [4, 8], stsc: [4, 12], stts: [4, 8], elst: [4, 12] } as const
+
+/** Whether every table of `moov` fits its box, so that a forged count makes no decoder loop or allocate for it. */
 export function hasSaneTables(bytes: Uint8Array): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const fits = (type: string, countAt: number, entryBytes: number, moov: Box): boolean =>
-    [...below(bytes, moov, type)].every((box) => {
-      if (box.body + countAt + 4 > box.end) return false
-      const count = view.getUint32(box.body + countAt)
-      // A `stsz` with one size for all samples has no table; its samples still lie in the file.
-      if (type === 'stsz' && view.getUint32(box.body + 4) > 0) return count <= bytes.length
-      return box.body + countAt + 4 + count * entryBytes <= box.end
-    })
-  const moovs = [...boxes(bytes, 0, bytes.length)].filter((box) => isAscii(bytes, box.start + 4, 'moov'))
-  return moovs.every(
-    (moov) =>
-      fits('stsz', 8, 4, moov) && fits('stco', 4, 4, moov) && fits('co64', 4, 8, moov) && fits('stsc', 4, 12, moov),
-  )
+  const fits = (box: Box, type: keyof typeof TABLES): boolean => {
+    const [countAt, entryBytes] = TABLES[type]
+    const table = box.body + countAt + 4
+    if (table > box.end) return false
+    const count = view.getUint32(table - 4)
+    // A `stsz` with one size for all samples has no table; its samples still lie in the file.
+    if (type === 'stsz' && view.getUint32(box.body + 4) > 0) return count <= bytes.length
+    return table + count * entryBytes <= box.end
+  }
+  const types = Object.keys(TABLES) as (keyof typeof TABLES)[]
+  return [...boxes(bytes, 0, bytes.length)]
+    .filter((box) => box.type === 'moov')
+    .every((moov) => types.every((type) => [...below(bytes, moov, type)].every((box) => fits(box, type))))
 }
