@@ -11,13 +11,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
-from .losses import NameBank, contrastive_loss
+from .losses import contrastive_loss
+from .machine import prepare
 from .material.paths import BPE
-from .material.pictures import Pictures
+from .material.pictures import Pictures, batches
 from .nano import FINAL_SIDE_PX, MAX_TEXT_IDS, nano_config
 from .onepeace.checkpoint import save_checkpoint
 from .onepeace.model import OnePeace
@@ -26,7 +26,7 @@ from .onepeace.tokenizer import PAD, Tokenizer
 from .schedule import Average, adamw, learning_rate
 
 SAVE_EVERY_S = 180
-LOG_EVERY = 50
+LOG_EVERY = 25
 
 
 def arguments():
@@ -40,7 +40,8 @@ def arguments():
     parser.add_argument("--final-side", type=int, default=FINAL_SIDE_PX)
     parser.add_argument("--small-share", type=float, default=0.5, help="part of the time at the small side")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1, help="of the training process; see machine.py")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw batches")
     parser.add_argument("--fp32", action="store_true", help="no bf16 autocast")
     parser.add_argument("--resume", action="store_true")
     return parser
@@ -66,18 +67,18 @@ def fill(model, tensors):
 
 
 class Stage1:
-    """Model, optimiser, average and name bank, with one `step`."""
+    """Model, optimiser and average, with one `step`."""
 
     def __init__(self, config, pictures, tokenizer, args):
         self.pictures, self.tokenizer, self.args = pictures, tokenizer, args
-        self.rng = np.random.default_rng(args.seed)
         self.steps, self.elapsed_s = 0, 0.0
-        self.bank = NameBank(1855 if len(pictures.names) >= 1855 else len(pictures.names), config.embed_dim)
         self.adopt(OnePeace(config))
 
     def adopt(self, model, average=None, optimizer_state=None):
         """Takes a (new or grown) model into training; optimiser moments of a grown table start afresh."""
         self.model = model.train()
+        self.stream = batches(self.pictures, self.args.batch, model.config.patch_image_size, self.args.seed, self.steps,
+                              self.args.workers)
         self.average = Average(model, 0.999)
         if average:
             self.average.values.update({k: v for k, v in average.items() if k in self.average.values})
@@ -95,28 +96,25 @@ class Stage1:
 
     def step(self, progress):
         """One batch; returns (loss, in-batch image-to-text accuracy)."""
-        side = self.model.config.patch_image_size
-        pictures, texts, concepts, is_name = self.pictures.draw(self.args.batch, side, self.rng)
+        pictures, texts, concepts = next(self.stream)
         ids = token_batch(self.tokenizer, texts)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.args.lr, progress, self.steps, self.args.warmup)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not self.args.fp32):
             images, words = self.model.image(pictures), self.model.text(ids)
-        loss = contrastive_loss(images, words, concepts, self.model.temperature(), *self.bank.negatives())
+        loss = contrastive_loss(images, words, concepts, self.model.temperature())
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 3.0)
         self.optimizer.step()
         self.average.update(self.model)
-        self.bank.update(concepts, words, is_name)
         self.steps += 1
         return loss.detach(), (images @ words.t()).argmax(1).eq(torch.arange(len(images))).float().mean()
 
     def save(self, out):
         """state.pt and the averaged model stage1.pt, each written beside and moved into place."""
         state = {"model": self.model.state_dict(), "average": self.average.values, "optimizer": self.optimizer.state_dict(),
-                 "config": self.model.config.__dict__, "steps": self.steps, "elapsed_s": self.elapsed_s,
-                 "bank": self.bank.__dict__, "rng": self.rng.bit_generator.state}
+                 "config": self.model.config.__dict__, "steps": self.steps, "elapsed_s": self.elapsed_s}
         torch.save(state, out / "state.tmp")
         (out / "state.tmp").rename(out / "state.pt")
         averaged = OnePeace(self.model.config)
@@ -130,8 +128,6 @@ class Stage1:
         model.load_state_dict(state["model"])
         self.steps, self.elapsed_s = state["steps"], state["elapsed_s"]
         self.adopt(model, state["average"], state["optimizer"])
-        self.bank.__dict__.update(state["bank"])
-        self.rng.bit_generator.state = state["rng"]
 
 
 def train(stage, args):
@@ -150,7 +146,7 @@ def train(stage, args):
                 loss, accuracy = (sum(float(v[i]) for v in seen) / len(seen) for i in (0, 1))
                 row = {"step": stage.steps, "elapsed_s": round(stage.elapsed_s), "loss": round(loss, 4),
                        "i2t_batch_accuracy": round(accuracy, 4), "side_px": stage.model.config.patch_image_size,
-                       "temperature": round(float(stage.model.temperature()), 2),
+                       "temperature": round(float(stage.model.temperature().detach()), 2),
                        "pairs_per_s": round(len(seen) * args.batch / (last - since), 1)}
                 print(json.dumps(row), file=log, flush=True)
                 since, seen = last, []
@@ -163,7 +159,7 @@ def train(stage, args):
 def main():
     args = arguments().parse_args()
     torch.manual_seed(args.seed)
-    torch.set_num_threads(args.threads)
+    prepare(args.threads)
     tokenizer = Tokenizer(BPE)
     stage = Stage1(nano_config(tokenizer.vocab_size, args.small_side, "vl"), Pictures(), tokenizer, args)
     if args.resume:

@@ -4,6 +4,7 @@ import re
 import numpy as np
 import torch
 
+from ..machine import prepare
 from .augment import compose
 from .sprites import EMOJI_STYLES, ICON_STYLES, SIDE, load_style
 from .splits import HELD_OUT_STYLE, load_splits
@@ -43,9 +44,9 @@ class Pictures:
         return self.concepts[name]
 
     def draw(self, batch, side, rng):
-        """One batch: pictures (B, 3, side, side), texts [str], concepts int64 (B,), is_name bool (B,)."""
+        """One batch: pictures (B, 3, side, side), texts [str], concepts int64 (B,)."""
         sprites = np.zeros((batch, 4, SIDE, SIDE), dtype=np.uint8)
-        concepts, texts, is_name = [], [], []
+        concepts, texts = [], []
         pools = list(self.pools.values())
         for i, pool in enumerate(rng.choice(len(pools), size=batch, p=self.share)):
             array, row, concept, tags = pools[pool][rng.integers(len(pools[pool]))]
@@ -55,11 +56,30 @@ class Pictures:
                 sprites[i, 3] = pixels[..., 0]
             else:
                 sprites[i] = pixels.transpose(2, 0, 1)
-            text, raw = describe(self.names[concept], tags, rng)
             concepts.append(concept)
-            texts.append(text)
-            is_name.append(raw)
+            texts.append(describe(self.names[concept], tags, rng))
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
         concepts = torch.tensor(concepts)
         pictures = compose(torch.from_numpy(sprites), side, self.may_flip[concepts], generator)
-        return pictures, texts, concepts, torch.tensor(is_name)
+        return pictures, texts, concepts
+
+
+class _Batches(torch.utils.data.Dataset):
+    """Item `step` is the batch of that step, the same in every run and after every resume."""
+
+    def __init__(self, pictures, batch, side, seed):
+        self.pictures, self.batch, self.side, self.seed = pictures, batch, side, seed
+
+    def __len__(self):
+        return 1 << 40
+
+    def __getitem__(self, step):
+        return self.pictures.draw(self.batch, self.side, np.random.default_rng([self.seed, step]))
+
+
+def batches(pictures, batch, side, seed, first_step, workers):
+    """Endless iterator of batches from `first_step` on, drawn ahead in `workers` processes."""
+    steps = range(first_step, 1 << 40)
+    return iter(torch.utils.data.DataLoader(
+        _Batches(pictures, batch, side, seed), batch_size=None, sampler=steps, num_workers=workers,
+        prefetch_factor=4 if workers else None, worker_init_fn=lambda _: prepare(1)))

@@ -30,10 +30,10 @@ def icon_tags(style):
 
 
 def describe(name, tags, rng):
-    """(text, is_name): the raw name (80 %), a template (12 %) or two or three keywords."""
+    """The raw name (80 %), a template (12 %) or two or three keywords."""
     draw = rng.random()
     if draw < 0.80 or (draw >= 0.92 and len(tags) < 3):
-        return name, True
+        return name
     if draw < 0.92:
-        return TEMPLATES[rng.integers(len(TEMPLATES))].format(name), False
-    return " ".join(rng.choice(tags, size=rng.integers(2, 4), replace=False)), False
+        return TEMPLATES[rng.integers(len(TEMPLATES))].format(name)
+    return " ".join(rng.choice(tags, size=rng.integers(2, 4), replace=False))

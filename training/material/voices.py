@@ -4,7 +4,8 @@ A voice is an accent (en-us, en-gb, …) or accent+variant. A held-out *variant*
 accent; the held-out accent is likewise never trained on. Speeds and pitches outside the training ranges are held out too.
 """
 
-ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-us-nyc", "en-029")
+# "en" is British English; espeak-ng silently ignores a variant after the alias "en-gb", so that name is not used.
+ACCENTS = ("en-us", "en", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-us-nyc", "en-029")
 HELD_OUT_ACCENT = "en-gb-x-gbcwmd"
 VARIANTS = (
     "", "m1", "m2", "m4", "m5", "m6", "m7", "m8", "f1", "f2", "f4", "f5", "croak", "klatt2", "whisper", "adam",
@@ -12,7 +13,7 @@ VARIANTS = (
     "iven3", "Jacky", "john", "Lee", "linda", "Marco", "Michael", "norbert", "pablo", "rob", "sandro", "shelby",
     "steph", "travis", "victor", "zac",
 )
-HELD_OUT_VOICES = ["en-us+m3", "en-gb+f3", "en-us+Mike", "en-gb+anika", HELD_OUT_ACCENT]
+HELD_OUT_VOICES = ["en-us+m3", "en+f3", "en-us+Mike", "en+anika", HELD_OUT_ACCENT]
 TRAIN_VOICES = [f"{ACCENTS[i % len(ACCENTS)]}+{v}" if v else a for i, (v, a) in enumerate(
     [("", a) for a in ACCENTS] + [(v, "") for v in VARIANTS if v] + [(v, "") for v in VARIANTS if v])]
 
