@@ -50,7 +50,6 @@ export interface ModelConfig {
 export const PATCH_SIZE_PX = 16
 /** The official strides, which the hub uses whatever `cfg` says (hub_interface.py). */
 const DEFAULT_STRIDES = [5, 2, 2, 2, 2, 2, 2]
-const DEFAULT_IMAGE_SIZE_PX = 256
 const HEAD_TYPES: Record<string, readonly Modality[]> = {
   text: ['text'],
   image: ['image'],
@@ -161,9 +160,10 @@ function inferText(shapes: Shapes): NonNullable<ModelConfig['text']> {
   }
 }
 
-function inferImage(shapes: Shapes, sizePx: number): NonNullable<ModelConfig['image']> {
+function inferImage(shapes: Shapes, wantedSizePx: number | undefined): NonNullable<ModelConfig['image']> {
   const adapter = 'encoder_wrapper.image_adapter'
   const storedRelBucketSize = (Math.sqrt(shapes.dim(`${adapter}.rel_pos_table_list.0.weight`, 0) - 3) + 1) / 2
+  const sizePx = wantedSizePx ?? storedRelBucketSize * PATCH_SIZE_PX
   const relBucketSize = sizePx / PATCH_SIZE_PX
   if (!Number.isInteger(relBucketSize) || relBucketSize < 1) {
     throw new ModelConfigError(`An image size of ${sizePx} is not a multiple of ${PATCH_SIZE_PX}: choose one that is.`)
@@ -206,9 +206,9 @@ function inferAudio(shapes: Shapes, cfg: Readonly<Record<string, unknown>>): Non
   }
 }
 
-function configuredImageSize(cfg: Readonly<Record<string, unknown>>): number {
+function configuredImageSize(cfg: Readonly<Record<string, unknown>>): number | undefined {
   const size = section(cfg, 'task').patch_image_size
-  return typeof size === 'number' ? size : DEFAULT_IMAGE_SIZE_PX
+  return typeof size === 'number' ? size : undefined
 }
 
 /** Strides out of fairseq's `feature_encoder_spec`, a Python expression like `[(512, 10, 5)] + [(512, 3, 2)] * 4`. */
