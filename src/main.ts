@@ -1,1 +1,103 @@
-console.log('x')
+/** The executable: a table of commands, each loaded only when it is asked for. */
+import { Command } from 'commander'
+import type { ConvertFlags } from './commands/convert.ts'
+
+interface CommandEntry {
+  /** Name and arguments, as commander writes them. */
+  usage: string
+  description: string
+  /** Flags, description, and default where there is one. */
+  options: [flags: string, description: string, preset?: string][]
+  required?: [flags: string, description: string][]
+  run(...args: never[]): Promise<void>
+}
+
+const COMMANDS: CommandEntry[] = [
+  {
+    usage: 'serve',
+    description: 'serve the REST API, with the embedded model and store',
+    options: [
+      ['--host <address>', 'address to listen on (default: 127.0.0.1, env ONEPEACE_HOST)'],
+      ['--port <number>', 'port to listen on (default: 8080, env ONEPEACE_PORT)'],
+      ['--data <dir>', 'folder of collections and media (default: ./data, env ONEPEACE_DATA)'],
+      ['--model <bundle>', 'bundle to serve (default: models/onepeace-nano, env ONEPEACE_MODEL)'],
+      ['--no-auth', 'let other machines in without keys (env ONEPEACE_NO_AUTH=1)'],
+    ],
+    run: async (flags: never) => (await import('./commands/serve.ts')).serve(flags),
+  },
+  {
+    usage: 'embed [inputs...]',
+    description: 'print embeddings of texts and files as JSON lines',
+    options: [
+      ['--model <bundle>', 'bundle to embed with (default: models/onepeace-nano, env ONEPEACE_MODEL)'],
+      ['--text <texts...>', 'texts that are texts whatever files there are'],
+    ],
+    run: async (inputs: never, flags: never) => (await import('./commands/embed.ts')).embed(inputs, flags),
+  },
+  {
+    usage: 'convert <checkpoint>',
+    description: 'make a bundle from an official checkpoint',
+    options: [
+      ['--bpe <dir>', 'folder of encoder.json, vocab.bpe and dict.txt'],
+      ['--precision <fp32|fp16>', 'how weights are stored', 'fp32'],
+      ['--image-size <pixels>', 'side of the square the pictures are resized to'],
+      ['--name <name>', 'name of the model'],
+      ['--licence <text>', 'licence and attribution of the weights'],
+    ],
+    required: [['--out <bundle>', 'folder to make']],
+    run: async (checkpoint: never, flags: { imageSize?: string }) => {
+      const { convert } = await import('./commands/convert.ts')
+      return convert(checkpoint, { ...(flags as never as ConvertFlags), ...numberOf('imageSize', flags.imageSize) })
+    },
+  },
+  {
+    usage: 'verify <bundle> <goldens>',
+    description: 'prove a bundle equal to the reference on a folder of golden data',
+    options: [['--json', 'print the report as JSON']],
+    required: [['--checkpoint <name>', 'which checkpoint of the goldens the bundle was made from']],
+    run: async (bundle: never, goldens: never, flags: never) =>
+      (await import('./commands/verify.ts')).verify(bundle, goldens, flags),
+  },
+  {
+    usage: 'eval',
+    description: "measure the default model's retrieval over HTTP, on held-out material",
+    options: [
+      ['--model <bundle>', 'bundle to measure (default: models/onepeace-nano, env ONEPEACE_MODEL)'],
+      ['--json', 'print the report as JSON'],
+    ],
+    run: async (flags: never) => (await import('./commands/eval.ts')).evalNano(flags),
+  },
+]
+
+/** A numeric flag, if it was given. */
+function numberOf<K extends string>(name: K, text: string | undefined): { [name in K]?: number } {
+  return text === undefined ? {} : ({ [name]: Number(text) } as { [name in K]?: number })
+}
+
+/** Errors that are told by their message alone; of any other the stack is shown, for it is a defect. */
+const TOLD_PLAINLY = [
+  'ConfigError',
+  'DataDirError',
+  'BundleError',
+  'CheckpointError',
+  'ConvertError',
+  'TensorMismatchError',
+  'ModelConfigError',
+  'DomainError',
+]
+
+const program = new Command('onepeace').description('ONE-PEACE: one space for text, pictures and sounds')
+for (const { usage, description, options, required = [], run } of COMMANDS) {
+  const command = program.command(usage).description(description)
+  for (const [flags, text] of required) command.requiredOption(flags, text)
+  for (const [flags, text, preset] of options) command.option(flags, text, preset)
+  command.action(run as (...args: unknown[]) => Promise<void>)
+}
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  const plain = error instanceof Error && TOLD_PLAINLY.includes(error.name)
+  console.error(plain ? `onepeace: ${error.message}` : error)
+  process.exit(1)
+}

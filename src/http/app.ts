@@ -5,6 +5,8 @@
  *   handler:   body against the contract ─► service ─► JSON
  *   errors:    problem+json, whatever they are
  */
+import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
 import multipart from '@fastify/multipart'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Limits } from '../services/limits.ts'
@@ -13,7 +15,7 @@ import { registerDeadline } from './plugins/deadline.ts'
 import { isLoopback, registerLoopbackGuard } from './plugins/loopback-guard.ts'
 import { registerProblemDetails, sendProblem } from './plugins/problem-details.ts'
 import { registerRequestId, requestIdOf } from './plugins/request-id.ts'
-import { HttpProblem } from './problems.ts'
+import { HttpProblem, problemOf } from './problems.ts'
 import type { AddRoute, AppDeps } from './route.ts'
 import { collectionRoutes } from './routes/collections.ts'
 import { embeddingRoutes } from './routes/embeddings.ts'
@@ -44,6 +46,7 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     forceCloseConnections: 'idle',
     return503OnClosing: true,
+    clientErrorHandler: refuseConnection,
     frameworkErrors: (error, request, reply) => void bearIdentity(request, reply, error),
   })
   app.removeContentTypeParser('text/plain')
@@ -106,6 +109,23 @@ function formLimits({ maxRequestBytes, maxTexts, maxInputs, maxTextChars, maxMet
     parts: maxTexts + SPARE_FORM_PARTS,
     headerPairs: 32,
   }
+}
+
+/** What is no HTTP at all (or too long a header) never becomes a request; it is answered on the socket, and hung up on. */
+function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const id = randomUUID()
+  const { problem } = problemOf(new HttpProblem('invalid-request', 'This is no HTTP request.'), { id, path: '/' })
+  const body = JSON.stringify(problem)
+  const head = [
+    'HTTP/1.1 400 Bad Request',
+    'content-type: application/problem+json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    `x-request-id: ${id}`,
+    'server-timing: total;dur=0',
+    'connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
 /** Errors before routing (a path that cannot be decoded) run no hooks, so the headers are set by hand. */

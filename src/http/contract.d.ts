@@ -553,7 +553,7 @@ export interface components {
             heads: string[];
             /** @description `fp32` or `fp16`: how the weights are stored. */
             precision: string;
-            /** @description Of the weights. */
+            /** @description Of the bundle; equal hashes mean equal vectors. */
             sha256: string;
         };
         Limits: {

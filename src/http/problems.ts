@@ -66,7 +66,8 @@ export function problemOf(
   error: unknown,
   request: { id: string; path: string },
 ): { problem: Problem; headers: Record<string, string> } {
-  const known = error instanceof DomainError || error instanceof HttpProblem ? error : fromFastify(error)
+  const isKnown = (error instanceof DomainError || error instanceof HttpProblem) && error.code in PROBLEMS
+  const known = isKnown ? error : fromFastify(error)
   const { status, title } = PROBLEMS[known.code]
   const index = known instanceof DomainError ? known.index : undefined
   const problem: Problem = {

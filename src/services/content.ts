@@ -78,6 +78,8 @@ export interface ContentEncoderDeps {
 
 /** Decoded pictures and sounds held at once, over all requests: a 64 MP picture is 192 MB. */
 const MEDIA_AT_ONCE = 4
+/** Windows of one sound in the encoder's queue at once: a batch's worth. */
+const WINDOWS_AT_ONCE = 4
 /** Inputs of one request in the encoder's queue at once: enough to fill batches, too few to fill the queue alone. */
 const INPUTS_AT_ONCE = 64
 const TEXT_MEDIA: MediaInfo = { mimeType: 'text/plain; charset=utf-8', format: 'text' }
@@ -196,12 +198,13 @@ export class ContentEncoder {
     const { sampleRateHz, format, durationMs, sourceChannels } = decoded
     const media = { mimeType, format, sampleRateHz, channels: sourceChannels, durationMs: Math.round(durationMs) }
     const windows = await this.#deps.audio.prepare({ sampleRateHz, channels: decoded.channels }, signal)
-    const points: Point[] = []
-    for (const { waveform, startMs, endMs } of windows) {
+    const gate = new Gate(WINDOWS_AT_ONCE)
+    const encodeWindow = async ({ waveform, startMs, endMs }: AudioWindow): Promise<Point> => {
       const vector = await this.#deps.encoder.encode({ modality: 'audio', waveform }, signal)
-      const segment = { startMs: Math.round(startMs), endMs: Math.round(endMs) }
-      points.push(windows.length > 1 ? { vector, segment } : { vector })
+      if (windows.length === 1) return { vector }
+      return { vector, segment: { startMs: Math.round(startMs), endMs: Math.round(endMs) } }
     }
+    const points = await Promise.all(windows.map((window) => gate.run(() => encodeWindow(window), signal)))
     return { modality: 'audio', points, media, truncated: false, tokens: 0 }
   }
 

@@ -13,7 +13,7 @@ export interface ModelInfo {
   /** Fine-tuned heads of the bundle by name. */
   heads: readonly string[]
   precision: string
-  /** SHA-256 of the weights file. */
+  /** SHA-256 that identifies the bundle, over the names and hashes of its files. */
   sha256: string
   /** Seconds since 1970 when the bundle was made, as OpenAI's list has it. */
   createdS: number

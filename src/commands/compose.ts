@@ -1,0 +1,119 @@
+/** The composition root of the server half: opens what a Config names and hands each service what it uses. */
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { BlobStore } from '../blobs/blob-store.ts'
+import { MANIFEST_FILE } from '../bundle/manifest.ts'
+import { type Bundle, bundleHash, openBundle } from '../bundle/open.ts'
+import type { Config } from '../config.ts'
+import type { Encoder } from '../encoder/encoder.ts'
+import { openLocalEncoder } from '../encoder/local-encoder.ts'
+import type { AppDeps } from '../http/route.ts'
+import { MediaDecoder } from '../media/decoder.ts'
+import { sniffMedia } from '../media/sniff.ts'
+import { AudioPreparer } from '../preprocess/preparer.ts'
+import { Tokenizer } from '../preprocess/tokenizer.ts'
+import { CollectionService } from '../services/collections.ts'
+import { ContentEncoder } from '../services/content.ts'
+import { EmbedService } from '../services/embed.ts'
+import { ItemService } from '../services/index-items.ts'
+import type { Limits } from '../services/limits.ts'
+import { MediaKeeper } from '../services/media-keeper.ts'
+import { type ModelInfo, ModelService } from '../services/models.ts'
+import { SearchService } from '../services/search.ts'
+import { LanceVectorStore } from '../vectors/lancedb.ts'
+import type { VectorStore } from '../vectors/store.ts'
+import { openDataDir } from './data-dir.ts'
+
+/** What turns contents into vectors, without a store: all that `onepeace embed` needs. */
+export interface ModelHalf {
+  info: ModelInfo
+  encoder: Encoder
+  content: ContentEncoder
+  close(): Promise<void>
+}
+
+export interface Services extends AppDeps {
+  /** Finishes what was begun, then frees model, store and data folder. */
+  close(): Promise<void>
+}
+
+/** Returns before the model is loaded; `encoder.ready()` tells when it is. @throws BundleError */
+export async function openModel(modelDir: string, limits: Limits): Promise<ModelHalf> {
+  const bundle = await openBundle(modelDir)
+  const encoder = openLocalEncoder(bundle.dir, bundle.manifest)
+  const media = new MediaDecoder({ maxPixels: limits.maxImagePixels, maxSeconds: limits.maxAudioSeconds })
+  const audio = new AudioPreparer()
+  const tokenizer = await loadTokenizer(bundle)
+  return {
+    info: await infoOf(bundle, limits),
+    encoder,
+    content: new ContentEncoder({ encoder, tokenizer, sniff: sniffMedia, media, audio, limits }),
+    close: async () => {
+      await Promise.allSettled([encoder.close(), media.close(), audio.close()])
+    },
+  }
+}
+
+/** @throws BundleError, DataDirError, DomainError `vector-store-unavailable` */
+export async function openServices(config: Config): Promise<Services> {
+  const data = await openDataDir(config.dataDir)
+  try {
+    const model = await openModel(config.modelDir, config.limits)
+    const store = new LanceVectorStore(data.vectorsDir)
+    const blobs = new BlobStore(data.blobsDir)
+    const { keeper, ...services } = connectServices(model, store, blobs)
+    await keeper.sweep()
+    return {
+      ...services,
+      close: async () => {
+        await model.close()
+        await keeper.settled()
+        await store.close()
+        await data.release()
+      },
+    }
+  } catch (error) {
+    await data.release()
+    throw error
+  }
+}
+
+/** Joins the parts; tests give their own. */
+export function connectServices(
+  { info, encoder, content }: Omit<ModelHalf, 'close'>,
+  store: VectorStore,
+  blobs: BlobStore,
+): AppDeps & { keeper: MediaKeeper } {
+  const models = new ModelService(info, encoder)
+  const keeper = new MediaKeeper(blobs, store)
+  const collections = new CollectionService(store, models, keeper)
+  return {
+    models,
+    keeper,
+    collections,
+    embed: new EmbedService(content, models),
+    items: new ItemService({ content, store, blobs, keeper, collections, models }),
+    search: new SearchService(content, store, collections, models),
+  }
+}
+
+async function loadTokenizer({ dir, manifest: { tokenizer } }: Bundle): Promise<Tokenizer | undefined> {
+  if (tokenizer === undefined) return undefined
+  const { encoder, merges, dictionary } = tokenizer
+  const at = (file: string) => join(dir, file)
+  return Tokenizer.load({ encoder: at(encoder), merges: at(merges), dictionary: at(dictionary) })
+}
+
+async function infoOf({ dir, manifest }: Bundle, limits: Limits): Promise<ModelInfo> {
+  const { mtimeMs } = await stat(join(dir, MANIFEST_FILE))
+  return {
+    name: manifest.name,
+    embedDim: manifest.embedDim,
+    modalities: manifest.modalities,
+    heads: [],
+    precision: manifest.precision,
+    sha256: bundleHash(manifest),
+    createdS: Math.floor(mtimeMs / 1000),
+    limits,
+  }
+}

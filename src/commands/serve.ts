@@ -1,0 +1,90 @@
+/** `onepeace serve`: the REST API on a socket, until it is told to stop. */
+import type { FastifyInstance } from 'fastify'
+import { type Config, ConfigError, type ConfigFlags, loadConfig } from '../config.ts'
+import { buildApp } from '../http/app.ts'
+import { isLoopback } from '../http/plugins/loopback-guard.ts'
+import { openServices, type Services } from './compose.ts'
+
+export type ServeFlags = ConfigFlags
+
+export interface RunningService {
+  services: Services
+  /** Where it listens, e.g. `http://127.0.0.1:8080`. */
+  url: string
+}
+
+/** How long requests in flight may take to finish after a signal; then the process ends anyway. */
+const DRAIN_MS = 20_000
+
+export async function serve(flags: ServeFlags): Promise<void> {
+  const config = loadConfig(flags)
+  assertSafe(config)
+  const services = await openServices(config)
+  const app = await buildApp(config, services)
+  stopOnSignal(app, services)
+  try {
+    await listen(app, config)
+  } catch (error) {
+    await services.close()
+    throw error
+  }
+  const url = urlOf(app, config)
+  console.log(`onepeace is listening on ${url} with the model ${services.models.info.name}; data in ${config.dataDir}.`)
+  await afterListen({ services, url }, flags)
+}
+
+/** What happens once requests are answered: the hook for filling in samples. */
+async function afterListen(_running: RunningService, _flags: ServeFlags): Promise<void> {}
+
+/** Without keys, whoever reaches the port may read and write: on any address but loopback that must be asked for. */
+function assertSafe({ host, noAuth }: Config): void {
+  if (isLoopback(host) || noAuth) return
+  throw new ConfigError(
+    `Listening on ${host} would let other machines read and write without a key. ` +
+      'Say --no-auth if that is meant, or listen on 127.0.0.1.',
+  )
+}
+
+async function listen(app: FastifyInstance, { host, port }: Config): Promise<void> {
+  try {
+    await app.listen({ host, port, listenTextResolver: () => '' })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const why: Record<string, string> = {
+      EADDRINUSE: `Port ${port} on ${host} is taken by another program.`,
+      EACCES: `Port ${port} may not be used by this user.`,
+      EADDRNOTAVAIL: `${host} is no address of this machine.`,
+      ENOTFOUND: `${host} is no address of this machine.`,
+    }
+    if (code === undefined || why[code] === undefined) throw error
+    throw new ConfigError(`${why[code]} Choose another with --port or --host.`)
+  }
+}
+
+function urlOf(app: FastifyInstance, { host, port }: Config): string {
+  const address = app.server.address()
+  const actual = typeof address === 'object' && address !== null ? address.port : port
+  return `http://${host.includes(':') ? `[${host}]` : host}:${actual}`
+}
+
+/** First signal: no new requests, finish those in flight, close model and store. Second signal: at once. */
+function stopOnSignal(app: FastifyInstance, services: Services): void {
+  let stopping = false
+  const stop = () => {
+    if (stopping) process.exit(1)
+    stopping = true
+    setTimeout(() => process.exit(1), DRAIN_MS).unref()
+    void app
+      .close()
+      .then(() => services.close())
+      .then(
+        () => process.exit(0),
+        (error: unknown) => {
+          console.error(error)
+          process.exit(1)
+        },
+      )
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+}

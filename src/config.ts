@@ -1,0 +1,87 @@
+/**
+ * Flags and environment → one frozen Config; the only reader of `process.env`. A flag wins over its variable, a variable
+ * over the default. Everything wrong is said at once.
+ */
+import { fileURLToPath } from 'node:url'
+import { DEFAULT_LIMITS, type Limits } from './services/limits.ts'
+
+export interface Config {
+  /** Address to listen on. */
+  host: string
+  /** 0 takes any free port. */
+  port: number
+  /** Folder of everything kept; made if it is not there. */
+  dataDir: string
+  /** Folder of the bundle to serve. */
+  modelDir: string
+  /** Whether serving other machines without keys was asked for. */
+  noAuth: boolean
+  logLevel: LogLevel
+  limits: Readonly<Limits>
+}
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** What the command line said; absent where it said nothing. */
+export interface ConfigFlags {
+  host?: string | undefined
+  port?: string | undefined
+  data?: string | undefined
+  model?: string | undefined
+  /** commander's reading of `--no-auth`: false if it was given. */
+  auth?: boolean | undefined
+}
+
+/** A flag or variable is wrong; the message says which and what it may be. */
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+}
+
+const DEFAULT_MODEL = fileURLToPath(new URL('../models/onepeace-nano', import.meta.url))
+
+/** @throws ConfigError naming every wrong value */
+export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = process.env): Readonly<Config> {
+  const wrong: string[] = []
+  const config: Config = {
+    host: flags.host ?? env.ONEPEACE_HOST ?? '127.0.0.1',
+    port: wholeNumber(flags.port ?? env.ONEPEACE_PORT ?? '8080', 'The port', 0, 65_535, wrong),
+    dataDir: flags.data ?? env.ONEPEACE_DATA ?? './data',
+    modelDir: flags.model ?? env.ONEPEACE_MODEL ?? DEFAULT_MODEL,
+    noAuth: flags.auth === false || isYes(env.ONEPEACE_NO_AUTH, wrong),
+    logLevel: logLevelOf(env.ONEPEACE_LOG_LEVEL ?? 'warn', wrong),
+    limits: Object.freeze(limitsOf(env, wrong)),
+  }
+  if (wrong.length > 0) throw new ConfigError(wrong.join('\n'))
+  return Object.freeze(config)
+}
+
+/** `maxRequestBytes` is ONEPEACE_MAX_REQUEST_BYTES, and so on. */
+function limitsOf(env: NodeJS.ProcessEnv, wrong: string[]): Limits {
+  const entries = Object.entries(DEFAULT_LIMITS).map(([name, preset]) => {
+    const variable = `ONEPEACE_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
+    const text = env[variable]
+    return [name, text === undefined ? preset : wholeNumber(text, variable, 1, Number.MAX_SAFE_INTEGER, wrong)]
+  })
+  return Object.fromEntries(entries) as Limits
+}
+
+function wholeNumber(text: string, what: string, min: number, max: number, wrong: string[]): number {
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+  if (!(value >= min && value <= max))
+    wrong.push(`${what} must be a whole number from ${min} to ${max}, not '${text}'.`)
+  return value
+}
+
+function isYes(text: string | undefined, wrong: string[]): boolean {
+  if (text !== undefined && !['0', '1', 'true', 'false', ''].includes(text)) {
+    wrong.push(`ONEPEACE_NO_AUTH must be 1 or 0, not '${text}'.`)
+  }
+  return text === '1' || text === 'true'
+}
+
+function logLevelOf(text: string, wrong: string[]): LogLevel {
+  const level = LOG_LEVELS.find((known) => known === text)
+  if (level === undefined) wrong.push(`ONEPEACE_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}, not '${text}'.`)
+  return level ?? 'warn'
+}
