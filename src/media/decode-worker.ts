@@ -2,7 +2,7 @@
  * Worker thread that decodes sounds for `MediaDecoder`. Errors travel as plain objects, since an error's `code` does not
  * survive the way between threads; samples are moved, not copied.
  */
-import { transferableSymbol, valueSymbol } from 'piscina'
+import { move, transferableSymbol, valueSymbol } from 'piscina'
 import { DomainError, type ErrorCode } from '../errors.ts'
 import { type DecodeAudioOptions, type DecodedAudio, decodeAudio } from './audio.ts'
 
@@ -30,7 +30,5 @@ export default async function decodeInWorker({ bytes, ...options }: DecodeTask):
 }
 
 /** Tells piscina which buffers to move. */
-const moving = (value: DecodeReply, buffers: ArrayBufferLike[]): unknown => ({
-  [transferableSymbol]: buffers,
-  [valueSymbol]: value,
-})
+const moving = (value: DecodeReply, buffers: ArrayBufferLike[]): unknown =>
+  move({ [transferableSymbol]: buffers, [valueSymbol]: value })

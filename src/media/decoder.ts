@@ -39,6 +39,8 @@ export interface MediaDecoderOptions {
 export class MediaDecoder {
   private readonly options: Required<MediaDecoderOptions>
   private readonly pool: Piscina<DecodeTask, DecodeReply>
+  /** Sounds taken in and not yet answered. piscina bounds its queue only for tasks without a signal. */
+  private pending = 0
   private closed = false
 
   constructor(options: MediaDecoderOptions = {}) {
@@ -55,7 +57,6 @@ export class MediaDecoder {
       filename: createRequire(import.meta.url).resolve('#decode-worker'),
       minThreads: 0,
       maxThreads: this.options.threads,
-      maxQueue: this.options.maxQueue,
       idleTimeout: IDLE_MS,
       resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB },
       execArgv: [],
@@ -88,11 +89,16 @@ export class MediaDecoder {
   }
 
   private async decodeSound(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<DecodedAudio> {
-    const { maxSeconds, timeoutMs, threads } = this.options
+    const { maxSeconds, timeoutMs, threads, maxQueue } = this.options
+    if (this.pending >= threads + maxQueue) {
+      const message = 'Too many sounds wait to be decoded. Try again shortly.'
+      throw new DomainError('overloaded', message, { retryAfterS: 1 })
+    }
     // The worker watches its own time; this guard stops one that hangs in a codec. Waiting in the queue is not held against it.
-    const guard = AbortSignal.timeout(timeoutMs * (2 + Math.ceil(this.pool.queueSize / threads)))
+    const guard = AbortSignal.timeout(timeoutMs * (2 + Math.ceil(this.pending / threads)))
     const copy = new Uint8Array(bytes)
     const task = { bytes: copy, maxSeconds, timeoutMs, mixDown: true }
+    this.pending++
     try {
       const reply = await this.pool.run(task, {
         transferList: [copy.buffer],
@@ -102,22 +108,16 @@ export class MediaDecoder {
       return reply.audio
     } catch (error) {
       if (error instanceof DomainError) throw error
+      if (this.closed)
+        throw new DomainError('overloaded', 'The server is shutting down.', { cause: error, retryAfterS: 5 })
       if (signal?.aborted) throw calledOff(error)
       if (guard.aborted) throw new DomainError('undecodable-media', TOO_SLOW, { cause: error })
-      throw this.poolError(error)
-    }
-  }
-
-  private poolError(cause: unknown): DomainError {
-    const text = cause instanceof Error ? cause.message : ''
-    if (/queue/i.test(text)) {
-      return new DomainError('overloaded', 'Too many sounds wait to be decoded. Try again shortly.', {
-        cause,
-        retryAfterS: 1,
+      throw new DomainError('undecodable-media', 'The sound cannot be decoded: its decoder broke down on it.', {
+        cause: error,
       })
+    } finally {
+      this.pending--
     }
-    if (this.closed) return new DomainError('overloaded', 'The server is shutting down.', { cause, retryAfterS: 5 })
-    return new DomainError('undecodable-media', 'The sound cannot be decoded: its decoder broke down on it.', { cause })
   }
 }
 

@@ -16,13 +16,16 @@ export interface AudioPreparerOptions {
 
 export class AudioPreparer {
   private readonly pool: Piscina<Sound, AudioWindow[]>
+  private readonly maxPending: number
+  /** Sounds taken in and not yet answered. piscina bounds its queue only for tasks without a signal. */
+  private pending = 0
 
   constructor({ threads = 1, maxQueue = 64 }: AudioPreparerOptions = {}) {
+    this.maxPending = threads + maxQueue
     this.pool = new Piscina({
       filename: createRequire(import.meta.url).resolve('#prepare-worker'),
       minThreads: 0,
       maxThreads: threads,
-      maxQueue,
       idleTimeout: IDLE_MS,
       execArgv: [],
     })
@@ -33,11 +36,16 @@ export class AudioPreparer {
    * @throws DomainError `overloaded`, `deadline-exceeded` (aborted)
    */
   async prepare(sound: Sound, signal?: AbortSignal): Promise<AudioWindow[]> {
+    if (this.pending >= this.maxPending) {
+      const message = 'Too many sounds wait to be prepared. Try again shortly.'
+      throw new DomainError('overloaded', message, { retryAfterS: 1 })
+    }
     const { sampleRateHz } = sound
     // Arrays that are views of something larger are copied first, since moving would take all of it.
     const channels = sound.channels.map((samples) =>
       samples.byteLength === samples.buffer.byteLength ? samples : samples.slice(),
     )
+    this.pending++
     try {
       return await this.pool.run(
         { sampleRateHz, channels },
@@ -45,11 +53,12 @@ export class AudioPreparer {
       )
     } catch (cause) {
       if (signal?.aborted) throw new DomainError('deadline-exceeded', 'Preparing the sound was called off.', { cause })
-      if (cause instanceof Error && /queue|terminat/i.test(cause.message)) {
-        const message = 'Too many sounds wait to be prepared. Try again shortly.'
-        throw new DomainError('overloaded', message, { cause, retryAfterS: 1 })
+      if (cause instanceof Error && /terminat/i.test(cause.message)) {
+        throw new DomainError('overloaded', 'The server is shutting down.', { cause, retryAfterS: 5 })
       }
       throw cause
+    } finally {
+      this.pending--
     }
   }
 
