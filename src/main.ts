@@ -9,7 +9,7 @@ interface CommandEntry {
   /** Flags, description, and default where there is one. */
   options: [flags: string, description: string, preset?: string][]
   required?: [flags: string, description: string][]
-  run(...args: never[]): Promise<void>
+  run(...args: never[]): Promise<unknown>
 }
 
 const COMMANDS: CommandEntry[] = [
@@ -22,6 +22,7 @@ const COMMANDS: CommandEntry[] = [
       ['--data <dir>', 'folder of collections and media (default: ./data, env ONEPEACE_DATA)'],
       ['--model <bundle>', 'bundle to serve (default: models/onepeace-nano, env ONEPEACE_MODEL)'],
       ['--no-auth', 'let other machines in without keys (env ONEPEACE_NO_AUTH=1)'],
+      ['--samples', 'fill a collection of sample pictures and sounds on the first run'],
     ],
     run: async (flags: never) => (await import('./commands/serve.ts')).serve(flags),
   },
@@ -59,13 +60,13 @@ const COMMANDS: CommandEntry[] = [
       (await import('./commands/verify.ts')).verify(bundle, goldens, flags),
   },
   {
-    usage: 'eval',
-    description: "measure the default model's retrieval over HTTP, on held-out material",
+    usage: 'eval <benchmark>',
+    description: "run a benchmark; `nano` is the default model's, over HTTP, on what it never saw",
     options: [
       ['--model <bundle>', 'bundle to measure (default: models/onepeace-nano, env ONEPEACE_MODEL)'],
       ['--json', 'print the report as JSON'],
     ],
-    run: async (flags: never) => (await import('./commands/eval.ts')).evalNano(flags),
+    run: async (benchmark: never, flags: never) => (await import('./commands/eval.ts')).evaluate(benchmark, flags),
   },
 ]
 

@@ -22,7 +22,7 @@ import { type ModelInfo, ModelService } from '../services/models.ts'
 import { SearchService } from '../services/search.ts'
 import { LanceVectorStore } from '../vectors/lancedb.ts'
 import type { VectorStore } from '../vectors/store.ts'
-import { openDataDir } from './data-dir.ts'
+import { type DataDir, openDataDir } from './data-dir.ts'
 
 /** What turns contents into vectors, without a store: all that `onepeace embed` needs. */
 export interface ModelHalf {
@@ -56,25 +56,34 @@ export async function openModel(modelDir: string, limits: Limits): Promise<Model
 
 /** @throws BundleError, DataDirError, DomainError `vector-store-unavailable` */
 export async function openServices(config: Config): Promise<Services> {
-  const data = await openDataDir(config.dataDir)
+  const model = await openModel(config.modelDir, config.limits)
   try {
-    const model = await openModel(config.modelDir, config.limits)
-    const store = new LanceVectorStore(data.vectorsDir)
-    const blobs = new BlobStore(data.blobsDir)
-    const { keeper, ...services } = connectServices(model, store, blobs)
-    await keeper.sweep()
-    return {
-      ...services,
-      close: async () => {
-        await model.close()
-        await keeper.settled()
-        await store.close()
-        await data.release()
-      },
+    const data = await openDataDir(config.dataDir)
+    try {
+      return await openStore(model, data)
+    } catch (error) {
+      await data.release()
+      throw error
     }
   } catch (error) {
-    await data.release()
+    await model.close()
     throw error
+  }
+}
+
+async function openStore(model: ModelHalf, data: DataDir): Promise<Services> {
+  const store = new LanceVectorStore(data.vectorsDir)
+  const blobs = new BlobStore(data.blobsDir)
+  const { keeper, ...services } = connectServices(model, store, blobs)
+  await keeper.sweep()
+  return {
+    ...services,
+    close: async () => {
+      await model.close()
+      await keeper.settled()
+      await store.close()
+      await data.release()
+    },
   }
 }
 

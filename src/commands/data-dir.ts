@@ -119,7 +119,7 @@ async function linked(from: string, to: string): Promise<boolean> {
 async function assertDead(dir: string, path: string): Promise<void> {
   const text = await readFile(path, 'utf8').catch(() => undefined)
   if (text === undefined) return
-  const holder = JSON.parse(text) as Holder
+  const holder = holderOf(text)
   if (holder.host === hostname()) {
     if (!(await isAlive(holder))) return
     throw new DataDirError(`${dir} is in use by process ${holder.pid}; stop it, or choose another folder with --data.`)
@@ -129,6 +129,15 @@ async function assertDead(dir: string, path: string): Promise<void> {
   throw new DataDirError(
     `${dir} is in use by process ${holder.pid} on ${holder.host}; if that is gone, try again in half a minute.`,
   )
+}
+
+/** A lock cut off by a crash of the machine tells nothing but its time, like one of a host we cannot ask. */
+function holderOf(text: string): Holder {
+  try {
+    return JSON.parse(text) as Holder
+  } catch {
+    return { host: 'an unknown host', pid: 0, began: '' }
+  }
 }
 
 async function isAlive({ pid, began }: Holder): Promise<boolean> {

@@ -16,7 +16,7 @@ export async function call(app: FastifyInstance, options: InjectOptions): Promis
   return response
 }
 
-function conforms(response: LightMyRequestResponse, { method = 'GET', url }: InjectOptions): void {
+function conforms(response: LightMyRequestResponse, { method = 'GET', url }: InjectOptions): unknown {
   expect(response.headers['x-request-id']).toBeTypeOf('string')
   expect(response.headers['server-timing']).toMatch(/^total;dur=[\d.]+$/)
   const path = String(url).split('?')[0]!
@@ -36,9 +36,9 @@ function conforms(response: LightMyRequestResponse, { method = 'GET', url }: Inj
   )
   if (response.statusCode >= 400) return matches('doc#/components/schemas/Problem', response.json())
   const content = responses[response.statusCode]!.content
-  if (content?.[type] === undefined || type !== 'application/json') return
+  if (content?.[type] === undefined || type !== 'application/json') return undefined
   const pointer = `/paths/${operation.path.replaceAll('/', '~1')}/${method.toLowerCase()}/responses/${response.statusCode}`
-  matches(`doc#${encodeURI(pointer)}/content/application~1json/schema`, response.json())
+  return matches(`doc#${encodeURI(pointer)}/content/application~1json/schema`, response.json())
 }
 
 function matches($ref: string, value: unknown): void {

@@ -19,7 +19,7 @@ import { LanceVectorStore } from '../../src/vectors/lancedb.ts'
 export const DIM = 16
 export const MODEL = 'fake-nano'
 
-/** A unit vector that depends on nothing but the input. `delayMs` of the name `slow` in a text makes it slow. */
+/** A unit vector that depends on nothing but the input; it can be told to fail or to be slow. */
 export class FakeEncoder implements Encoder {
   readonly embedDim = DIM
   readonly modalities = ['text', 'image', 'audio'] as const
@@ -27,10 +27,12 @@ export class FakeEncoder implements Encoder {
   failure: Error | undefined
   notReady: Error | undefined
   delayMs = 0
+  aborted = 0
 
   async encode(input: EncoderInput, signal?: AbortSignal): Promise<Float32Array> {
     this.seen.push(input)
     if (this.failure) throw this.failure
+    signal?.addEventListener('abort', () => this.aborted++)
     if (this.delayMs > 0) await delay(this.delayMs, signal)
     return vectorOf(input)
   }

@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest'
+import { loadConfig } from '../../src/config.ts'
+
+it('prefers flags to variables, and variables to defaults', () => {
+  const env = { ONEPEACE_PORT: '9000', ONEPEACE_HOST: '0.0.0.0', ONEPEACE_MAX_INPUTS: '7' }
+  expect(loadConfig({ port: '1' }, env)).toMatchObject({ port: 1, host: '0.0.0.0', dataDir: './data', noAuth: false })
+  expect(loadConfig({ auth: false }, env)).toMatchObject({ port: 9000, noAuth: true, limits: { maxInputs: 7 } })
+  expect(loadConfig({}, {}).modelDir).toMatch(/models.onepeace-nano$/)
+  expect(Object.isFrozen(loadConfig({}, {}))).toBe(true)
+})
+
+it('says everything that is wrong', () => {
+  const env = { ONEPEACE_PORT: 'x', ONEPEACE_MAX_TEXTS: '0', ONEPEACE_LOG_LEVEL: 'loud', ONEPEACE_NO_AUTH: 'maybe' }
+  const message = () => loadConfig({}, env)
+  for (const part of ['The port', 'ONEPEACE_MAX_TEXTS', 'ONEPEACE_LOG_LEVEL', 'ONEPEACE_NO_AUTH'])
+    expect(message).toThrow(part)
+})
