@@ -1,0 +1,113 @@
+/** `onepeace serve` as a process, with a tiny random bundle: from the start to SIGTERM, and its plain refusals. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { convertCheckpoint } from '../../src/converter/convert.ts'
+import { form, wav } from '../api/harness.ts'
+import { png } from '../api/pictures.ts'
+import { tinyTensors, writeSafetensors, writeTinyBpe } from '../tiny-checkpoint.ts'
+
+const PROGRAM = fileURLToPath(new URL('../../bin/onepeace.js', import.meta.url))
+let dir: string
+let model: string
+const started: ChildProcess[] = []
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'onepeace-serve-'))
+  model = join(dir, 'bundle')
+  await writeTinyBpe(join(dir, 'bpe'))
+  await writeSafetensors(join(dir, 'tiny.safetensors'), tinyTensors())
+  const checkpointPath = join(dir, 'tiny.safetensors')
+  await convertCheckpoint({ checkpointPath, bpeDir: join(dir, 'bpe'), outDir: model, precision: 'fp32' } as never)
+})
+afterAll(async () => {
+  for (const child of started) child.kill('SIGKILL')
+  await rm(dir, { recursive: true, force: true })
+})
+
+function run(...args: string[]) {
+  const child = spawn(process.execPath, [PROGRAM, 'serve', '--port', '0', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  started.push(child)
+  return child
+}
+
+/** The service, once it says where it listens. */
+async function start(dataDir: string): Promise<{ child: ChildProcess; url: string }> {
+  const child = run('--model', model, '--data', dataDir)
+  let said = ''
+  for await (const chunk of child.stdout) {
+    said += chunk
+    const url = /http:\/\/[\d.:]+/.exec(said)?.[0]
+    if (url) return { child, url }
+  }
+  throw new Error(`It did not start: ${said}`)
+}
+
+/** What it says when it refuses to start. */
+async function refusal(...args: string[]): Promise<string> {
+  const child = run(...args)
+  const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')])
+  expect(code).toBe(1)
+  expect(said).not.toMatch(/\n\s+at /)
+  return said
+}
+
+it('serves through the real encoder, keeps its data over a restart, and ends when told', async () => {
+  const data = join(dir, 'data')
+  const first = await start(data)
+  const json = { 'content-type': 'application/json' }
+  const post = (url: string, body: object) => fetch(url, { method: 'POST', headers: json, body: JSON.stringify(body) })
+  await expect.poll(async () => (await fetch(`${first.url}/readyz`)).status, { timeout: 30_000 }).toBe(200)
+  expect((await post(`${first.url}/v1/collections`, { name: 'mine' })).status).toBe(201)
+  for (const file of [png(30, 20), wav(1), wav(20)]) {
+    const { payload, headers } = await form([['file', file]])
+    const made = await fetch(`${first.url}/v1/collections/mine/items`, { method: 'POST', headers, body: payload })
+    expect(made.status).toBe(201)
+  }
+  await post(`${first.url}/v1/collections/mine/items`, { id: 'words', input: 'a dog' })
+  expect(await refusal('--model', model, '--data', data)).toContain('is in use by process')
+
+  const ended = once(first.child, 'exit')
+  first.child.kill('SIGTERM')
+  expect(await ended).toEqual([0, null])
+
+  const second = await start(data)
+  const found = await post(`${second.url}/v1/collections/mine/search`, { query: 'a dog' })
+  const { hits } = (await found.json()) as { hits: { id: string; score: number }[] }
+  expect(hits).toHaveLength(4)
+  expect(hits[0]).toMatchObject({ id: 'words', score: expect.closeTo(1, 4) })
+  const killed = once(second.child, 'exit')
+  second.child.kill('SIGKILL')
+  await killed
+
+  const third = await start(data)
+  expect(((await (await fetch(`${third.url}/v1/collections/mine`)).json()) as { items: number }).items).toBe(4)
+  third.child.kill('SIGINT')
+  expect(await once(third.child, 'exit')).toEqual([0, null])
+})
+
+it('says plainly why it does not start', async () => {
+  const data = join(dir, 'unused')
+  expect(await refusal('--data', data, '--model', join(dir, 'none'))).toContain('There is no bundle in')
+  expect(await refusal('--data', data, '--model', model, '--host', '0.0.0.0')).toContain('--no-auth')
+  expect(await refusal('--data', data, '--model', model, '--port', 'http')).toContain('The port must be')
+  const foreign = join(dir, 'foreign')
+  await mkdir(foreign)
+  await writeFile(join(foreign, 'letter.txt'), '')
+  expect(await refusal('--data', foreign, '--model', model)).toContain('holds other files')
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  const { port } = other.address() as { port: number }
+  expect(await refusal('--data', data, '--model', model, '--port', String(port))).toContain(
+    'is taken by another program',
+  )
+  other.close()
+})
