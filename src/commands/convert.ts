@@ -2,6 +2,7 @@
 import { SingleBar } from 'cli-progress'
 import type { Precision } from '../bundle/manifest.ts'
 import { convertCheckpoint } from '../converter/convert.ts'
+import { ConvertError } from '../converter/convert-error.ts'
 
 export interface ConvertFlags {
   bpe?: string
@@ -12,7 +13,11 @@ export interface ConvertFlags {
   licence?: string
 }
 
+/** @throws ConvertError and whatever `convertCheckpoint` throws */
 export async function convert(checkpointPath: string, flags: ConvertFlags): Promise<void> {
+  if (!['fp32', 'fp16'].includes(flags.precision)) {
+    throw new ConvertError(`There is no precision '${flags.precision}'; choose fp32 or fp16.`)
+  }
   const bar = new SingleBar({ format: 'Writing tensors {bar} {value}/{total}', clearOnComplete: false })
   let started = false
   try {

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SingleBar } from 'cli-progress'
-import { loadConfig } from '../config.ts'
+import { ConfigError, loadConfig } from '../config.ts'
 import { type BenchmarkReport, runBenchmark } from '../eval/nano/benchmark.ts'
 import { readSplits } from '../eval/nano/splits.ts'
 import { buildApp } from '../http/app.ts'
@@ -17,7 +17,9 @@ export interface EvalFlags {
 
 const PICTURE_PX = 128
 
-export async function evalNano(flags: EvalFlags): Promise<void> {
+/** @throws ConfigError if there is no such benchmark */
+export async function evaluate(benchmark: string, flags: EvalFlags): Promise<void> {
+  if (benchmark !== 'nano') throw new ConfigError(`There is no benchmark '${benchmark}'; the only one is nano.`)
   const dataDir = await mkdtemp(join(tmpdir(), 'onepeace-eval-'))
   try {
     const report = await serveAndMeasure(dataDir, flags)

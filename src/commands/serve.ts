@@ -4,13 +4,11 @@ import { type Config, ConfigError, type ConfigFlags, loadConfig } from '../confi
 import { buildApp } from '../http/app.ts'
 import { isLoopback } from '../http/plugins/loopback-guard.ts'
 import { openServices, type Services } from './compose.ts'
+import { showSamples } from './samples.ts'
 
-export type ServeFlags = ConfigFlags
-
-export interface RunningService {
-  services: Services
-  /** Where it listens, e.g. `http://127.0.0.1:8080`. */
-  url: string
+export interface ServeFlags extends ConfigFlags {
+  /** Fill the `samples` collection if it is not there, and show example searches. */
+  samples?: boolean | undefined
 }
 
 /** How long requests in flight may take to finish after a signal; then the process ends anyway. */
@@ -30,11 +28,8 @@ export async function serve(flags: ServeFlags): Promise<void> {
   }
   const url = urlOf(app, config)
   console.log(`onepeace is listening on ${url} with the model ${services.models.info.name}; data in ${config.dataDir}.`)
-  await afterListen({ services, url }, flags)
+  if (flags.samples) await showSamples(services, url)
 }
-
-/** What happens once requests are answered: the hook for filling in samples. */
-async function afterListen(_running: RunningService, _flags: ServeFlags): Promise<void> {}
 
 /** Without keys, whoever reaches the port may read and write: on any address but loopback that must be asked for. */
 function assertSafe({ host, noAuth }: Config): void {

@@ -2,6 +2,7 @@
  * Emoji artwork and names: Twemoji's drawings (CC BY 4.0) with Unicode CLDR names (emojibase-data, MIT). No drawing of
  * this style was ever used for training the default model, so the samples show what it does with pictures new to it.
  */
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -36,11 +37,14 @@ export async function twemojiPicture(
   sidePx: number,
   background?: string,
 ): Promise<Buffer | undefined> {
+  const file = twemojiFile(hexcode)
+  return file === undefined ? undefined : renderArtwork(await readFile(file), sidePx, background)
+}
+
+/** Path of an emoji's drawing. Unicode adds emoji every year that Twemoji has not drawn yet. */
+export function twemojiFile(hexcode: string): string | undefined {
   const lower = hexcode.toLowerCase()
   // Twemoji leaves the variation selector out unless the emoji is a joined one.
-  for (const name of [lower, lower.replaceAll('-fe0f', '')]) {
-    const svg = await readFile(join(twemojiDir, `${name}.svg`)).catch(() => undefined)
-    if (svg) return renderArtwork(svg, sidePx, background)
-  }
-  return undefined
+  const names = [lower, lower.replaceAll('-fe0f', '')]
+  return names.map((name) => join(twemojiDir, `${name}.svg`)).find((path) => existsSync(path))
 }

@@ -5,7 +5,7 @@
 import { DomainError } from '../errors.ts'
 import type { CollectionService } from '../services/collections.ts'
 import type { ItemService } from '../services/index-items.ts'
-import { type Emoji, readEmoji, twemojiPicture } from './artwork.ts'
+import { type Emoji, readEmoji, twemojiFile, twemojiPicture } from './artwork.ts'
 import { sampleSounds } from './sounds.ts'
 
 export const SAMPLES = 'samples'
@@ -71,7 +71,9 @@ async function add(items: ItemService, { id, metadata, bytes }: Sample): Promise
 }
 
 async function pictures(): Promise<Sample[]> {
-  const nameable = (await readEmoji()).filter(({ group }) => group !== undefined && GROUPS.includes(group))
+  const nameable = (await readEmoji()).filter(
+    ({ group, hexcode }) => group !== undefined && GROUPS.includes(group) && twemojiFile(hexcode),
+  )
   const chosen = Array.from({ length: PICTURES }, (_, i) => nameable[Math.floor((i * nameable.length) / PICTURES)]!)
   return chosen.map((emoji, index) => picture(emoji, GROUNDS[index % GROUNDS.length]!))
 }

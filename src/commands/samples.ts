@@ -1,0 +1,29 @@
+/** The first run: fills the samples with a progress bar, then shows three searches and where to go on. */
+import { SingleBar } from 'cli-progress'
+import { exampleSearches } from '../samples/example-searches.ts'
+import { fillSamples, SAMPLES } from '../samples/fill.ts'
+import type { SearchHit } from '../services/search.ts'
+import type { Services } from './compose.ts'
+
+export async function showSamples(services: Services, url: string): Promise<void> {
+  const bar = new SingleBar({ format: 'Sample pictures and sounds {bar} {value}/{total}' })
+  let started = false
+  const added = await fillSamples(services, (done, total) => {
+    if (!started) bar.start(total, done)
+    started = true
+    bar.update(done)
+  })
+  bar.stop()
+  if (added === 0) return
+  for (const { title, hits } of await exampleSearches(services.search)) {
+    console.log(`\n${title[0]!.toUpperCase()}${title.slice(1)}:`)
+    for (const hit of hits) console.log(`  ${hit.score.toFixed(3)}  ${nameOf(hit)}`)
+  }
+  console.log(`
+Try it yourself:
+  curl ${url}/v1/collections/${SAMPLES}/search -H 'content-type: application/json' -d '{"query": "red apple", "limit": 3}'
+  curl ${url}/v1/collections/${SAMPLES}/search -F file=@your-picture.jpg
+The contract is at ${url}/openapi.json; the guide is README.md.`)
+}
+
+const nameOf = ({ id, metadata }: SearchHit): string => (typeof metadata.name === 'string' ? metadata.name : id)
