@@ -15,7 +15,7 @@ RATE = 16000
 LENGTHS_S = (1.0, 1.25, 1.5, 2.0)
 LENGTH_SHARES = (0.4, 0.3, 0.2, 0.1)
 TILED_SHARE = 0.55  # of the batches
-SHARES = {"words": 0.72, "names": 0.13, "sounds": 0.15}
+SHARES = {"words": 0.78, "names": 0.10, "sounds": 0.12}
 
 
 def normalise(wave):
@@ -133,4 +133,4 @@ def batches(clips, batch, seed, first_step, workers):
     """Endless iterator of batches from `first_step` on, drawn ahead in `workers` processes."""
     return iter(torch.utils.data.DataLoader(
         _Batches(clips, batch, seed), batch_size=None, sampler=range(first_step, 1 << 40), num_workers=workers,
-        prefetch_factor=4 if workers else None, worker_init_fn=lambda _: prepare(1)))
+        worker_init_fn=lambda _: prepare(1), **({"prefetch_factor": 4} if workers else {})))

@@ -82,4 +82,4 @@ def batches(pictures, batch, side, seed, first_step, workers):
     steps = range(first_step, 1 << 40)
     return iter(torch.utils.data.DataLoader(
         _Batches(pictures, batch, side, seed), batch_size=None, sampler=steps, num_workers=workers,
-        prefetch_factor=4 if workers else None, worker_init_fn=lambda _: prepare(1)))
+        worker_init_fn=lambda _: prepare(1), **({"prefetch_factor": 4} if workers else {})))

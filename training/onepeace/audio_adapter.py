@@ -13,23 +13,43 @@ class Transpose(nn.Module):
         return x.transpose(1, 2)
 
 
+def strided_conv(x, weight, stride):
+    """Convolution without padding on (B, n, C_in) -> (B, frames, C_out), as matrix products of blocks of `stride` samples.
+
+    Frame t covers blocks t, t+1, … of the input, so it is a sum of products with the parts of the kernel. This keeps channels
+    last for the LayerNorm and is several times faster on CPU than Conv1d, above all in the backward pass.
+    """
+    batch, samples, channels = x.shape
+    kernel = weight.shape[2]
+    frames, parts = (samples - kernel) // stride + 1, -(-kernel // stride)
+    used = (frames + parts - 1) * stride
+    x = F.pad(x, (0, 0, 0, used - samples)) if used > samples else x[:, :used]
+    blocks = x.reshape(batch, frames + parts - 1, stride * channels)  # (B, blocks, stride * C_in)
+    out = 0
+    for part in range(parts):
+        taps = weight[:, :, part * stride : (part + 1) * stride]  # (C_out, C_in, up to stride)
+        piece = blocks[:, part : part + frames, : taps.shape[2] * channels]
+        out = out + F.linear(piece, taps.transpose(1, 2).flatten(1))
+    return out
+
+
 class ConvFeatureExtractor(nn.Module):
-    """waveform (B, n) -> (B, C, frames): each layer conv -> LayerNorm over channels -> GELU."""
+    """waveform (B, n) -> (B, frames, C): each layer conv -> LayerNorm over channels -> GELU."""
 
     def __init__(self, layers):
         super().__init__()
         blocks, channels_in = [], 1
         for channels, kernel, stride in layers:
-            norm = nn.Sequential(Transpose(), nn.LayerNorm(channels), Transpose())
+            norm = nn.Sequential(nn.Identity(), nn.LayerNorm(channels))  # official numbering: 0 was a transpose
             conv = nn.Conv1d(channels_in, channels, kernel, stride=stride, bias=False)
-            blocks.append(nn.Sequential(conv, nn.Dropout(0.0), norm, nn.GELU()))
+            blocks.append(nn.Sequential(conv, nn.Identity(), norm, nn.GELU()))
             channels_in = channels
         self.conv_layers = nn.ModuleList(blocks)
 
     def forward(self, waveform):
-        x = waveform.unsqueeze(1)  # (B, 1, n)
-        for block in self.conv_layers:
-            x = block(x)
+        x = waveform.unsqueeze(2)  # (B, n, 1)
+        for conv, _, norm, gelu in self.conv_layers:
+            x = gelu(norm(strided_conv(x, conv.weight, conv.stride[0])))
         return x
 
 
@@ -59,7 +79,7 @@ class AudioAdapter(nn.Module):
         self.cls_pos_embed = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
         self.mask_embedding = nn.Parameter(torch.randn(1, dim) * 0.02)  # never used, part of the official layout (§4.1)
         self.embed_audios = nn.Sequential(
-            ConvFeatureExtractor(config.conv_layers), Transpose(), nn.LayerNorm(channels), nn.Linear(channels, dim))
+            ConvFeatureExtractor(config.conv_layers), nn.Identity(), nn.LayerNorm(channels), nn.Linear(channels, dim))
         blocks = [ConvPosition(dim, kernel, config.conv_pos_groups) for _ in range(config.conv_pos_depth)]
         self.embed_positions = nn.Sequential(Transpose(), *blocks)  # official numbering begins at 1
         tables = [nn.Embedding(2 * self.bucket_size + 2, config.attention_heads) for _ in range(config.rel_pos_tables)]
