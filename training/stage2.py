@@ -2,6 +2,7 @@
 
     python -m training.stage2 --init training/runs/stage1/stage1.pt --out training/runs/stage2 --minutes 25
     python -m training.stage2 --out training/runs/stage2 --minutes 60 --resume
+    torchrun --nproc_per_node 2 -m training.stage2 …                       # gradients are averaged over the processes
 
 Writes log.jsonl, state.pt (everything needed to resume) and nano.pt (averaged weights, official layout, head_type val).
 """
@@ -15,7 +16,7 @@ import torch
 from torch import nn
 
 from .losses import contrastive_loss
-from .machine import prepare
+from .machine import average_gradients, from_first, join, prepare
 from .material.clips import Clips, batches
 from .material.paths import BPE
 from .onepeace.checkpoint import load_checkpoint, save_checkpoint
@@ -33,7 +34,7 @@ def arguments():
     parser.add_argument("--init", type=Path, help="stage 1 checkpoint; not needed to resume")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=25, help="training time in all, resumed parts included")
-    parser.add_argument("--batch", type=int, default=160)
+    parser.add_argument("--batch", type=int, default=80, help="of each process; negatives are all texts, whatever the batch")
     parser.add_argument("--lr", type=float, default=1.5e-3)
     parser.add_argument("--warmup", type=int, default=150, help="steps")
     parser.add_argument("--seed", type=int, default=2)
@@ -79,6 +80,7 @@ class Stage2:
 
     def __init__(self, model, clips, tokenizer, args):
         self.model, self.clips, self.args = model.train(), clips, args
+        self.rank, self.processes = join()
         self.steps, self.elapsed_s, self.stream = 0, 0.0, None
         self.text_embeddings = embed_texts(model, tokenizer, [t for t, _ in clips.texts])  # (N, D)
         self.text_concepts = torch.tensor([c for _, c in clips.texts])
@@ -87,7 +89,8 @@ class Stage2:
 
     def step(self, progress):
         """One batch; returns (loss, audio-to-text accuracy over all texts)."""
-        self.stream = self.stream or batches(self.clips, self.args.batch, self.args.seed, self.steps, self.args.workers)
+        self.stream = self.stream or batches(
+            self.clips, self.args.batch, [self.args.seed, self.rank], self.steps, self.args.workers)
         waves, rows = next(self.stream)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.args.lr, progress, self.steps, self.args.warmup)
@@ -98,7 +101,9 @@ class Stage2:
                                 self.text_embeddings, self.text_concepts)
         self.optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_([p for p in self.model.parameters() if p.requires_grad], 3.0)
+        trained = [p for p in self.model.parameters() if p.grad is not None]
+        average_gradients(trained, self.processes)
+        nn.utils.clip_grad_norm_(trained, 3.0)
         self.optimizer.step()
         self.average.update(self.model)
         self.steps += 1
@@ -131,20 +136,23 @@ def train(stage, args):
     with open(args.out / "log.jsonl", "a") as log:
         while stage.elapsed_s < budget_s:
             seen.append(stage.step(stage.elapsed_s / budget_s))
-            stage.elapsed_s += time.time() - last
+            stage.elapsed_s = from_first(stage.elapsed_s + time.time() - last, stage.processes)
             last = time.time()
+            if stage.rank:
+                continue  # the first process logs and saves
             if stage.steps % LOG_EVERY == 0:
                 loss, accuracy = (sum(float(v[i]) for v in seen) / len(seen) for i in (0, 1))
                 row = {"step": stage.steps, "elapsed_s": round(stage.elapsed_s), "loss": round(loss, 4),
                        "a2t_accuracy": round(accuracy, 4), "texts": len(stage.text_concepts),
                        "temperature": round(float(stage.model.temperature().detach()), 2),
-                       "clips_per_s": round(len(seen) * args.batch / (last - since), 1)}
+                       "clips_per_s": round(len(seen) * args.batch * stage.processes / (last - since), 1)}
                 print(json.dumps(row), file=log, flush=True)
                 since, seen = last, []
             if last - saved > SAVE_EVERY_S:
                 stage.save(args.out)
                 saved = time.time()
-    stage.save(args.out)
+    if stage.rank == 0:
+        stage.save(args.out)
 
 
 def main():

@@ -126,11 +126,11 @@ class _Batches(torch.utils.data.Dataset):
         return 1 << 40
 
     def __getitem__(self, step):
-        return self.clips.draw(self.batch, np.random.default_rng([self.seed, step]))
+        return self.clips.draw(self.batch, np.random.default_rng([*self.seed, step]))
 
 
 def batches(clips, batch, seed, first_step, workers):
-    """Endless iterator of batches from `first_step` on, drawn ahead in `workers` processes."""
+    """Endless iterator of batches from `first_step` on (seed: a list of numbers), drawn ahead in `workers` processes."""
     return iter(torch.utils.data.DataLoader(
         _Batches(clips, batch, seed), batch_size=None, sampler=range(first_step, 1 << 40), num_workers=workers,
         worker_init_fn=lambda _: prepare(1), **({"prefetch_factor": 4} if workers else {})))
