@@ -11,7 +11,6 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from .paths import material_dir, package_dir
 
@@ -25,6 +24,8 @@ ICON_STYLES = ("mdi", "lucide", "bootstrap") + tuple(f"phosphor-{w}" for w in PH
 
 def square(image, side=SIDE):
     """Any RGBA picture centred on a transparent square of `side` pixels, filling it: uint8 (side, side, 4)."""
+    from PIL import Image  # Pillow and resvg are only needed to draw, not to train
+
     box = image.getbbox()
     image = image.crop(box) if box else image
     scale = side / max(image.size)
@@ -36,6 +37,7 @@ def square(image, side=SIDE):
 
 def draw_svg(path, side=SIDE):
     """One SVG file as uint8 (side, side, 4)."""
+    from PIL import Image
     import resvg_py
 
     png = bytes(resvg_py.svg_to_bytes(svg_path=str(path), width=side, skip_system_fonts=True))
@@ -44,6 +46,8 @@ def draw_svg(path, side=SIDE):
 
 def draw_noto(hexcode, side=SIDE):
     """One emoji of the Noto font, or None where the font has no single glyph for it."""
+    from PIL import Image, ImageDraw, ImageFont
+
     font = ImageFont.truetype(NOTO_FONT, NOTO_BITMAP_SIZE)
     text = "".join(chr(int(part, 16)) for part in hexcode.split("-"))
     if font.getlength(text) > 160:  # an unknown sequence falls apart into several glyphs

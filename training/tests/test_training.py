@@ -48,7 +48,7 @@ def tokenizer():
 
 
 def options(module, out, *more):
-    argv = ["--out", str(out), "--workers", "0", "--batch", "16", "--warmup", "3", "--lr", "5e-3", *more]
+    argv = ["--out", str(out), "--workers", "0", "--fp32", "--batch", "16", "--warmup", "3", "--lr", "5e-3", *more]
     return module.arguments().parse_args(argv)
 
 
