@@ -8,6 +8,7 @@
  * A content of several parts is one vector: the sum of weight × vector of the part, normalised. A part that is a long
  * sound counts as the normalised mean of its windows.
  */
+import { setMaxListeners } from 'node:events'
 import type { Encoder } from '../encoder/encoder.ts'
 import { DomainError } from '../errors.ts'
 import type { DecodedAudio, DecodedImage } from '../media/decoder.ts'
@@ -100,6 +101,7 @@ export class ContentEncoder {
     this.#checkCount(contents)
     const failed = new AbortController()
     const either = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal
+    setMaxListeners(0, either) // each input listens; Node warns of more than ten
     const gate = new Gate(INPUTS_AT_ONCE)
     const encodings = contents.map(async (content, index) => {
       try {

@@ -4,7 +4,6 @@
  *   names ─ text ─► search in 1,855 pictures        pictures ─► search in 1,855 names
  *   words ─ espeak-ng ─► search in 500 words        words ─ espeak-ng ─► search in 500 pictures (never seen together)
  */
-import { setMaxListeners } from 'node:events'
 import { type Recall, recallAt } from '../metrics.ts'
 import { BenchmarkClient } from './client.ts'
 import { hasSpeech, speak, type Voice } from './speech.ts'
@@ -39,7 +38,6 @@ const AT_ONCE = 8
 const NO_SPEECH = 'espeak-ng is not installed (Debian and Ubuntu: apt install espeak-ng)'
 
 export async function runBenchmark(options: BenchmarkOptions): Promise<BenchmarkReport> {
-  setMaxListeners(0)
   const bench = new Benchmark(options)
   const { names, words } = options.splits
   const nameOf = new Map(words.map(({ word, hexcode }) => [hexcode, word]))

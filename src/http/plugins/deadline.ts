@@ -2,6 +2,7 @@
  * `request.deadline`: an AbortSignal that fires when `x-timeout-ms` has passed or the client has gone, so that work nobody
  * waits for is dropped before it reaches the model.
  */
+import { setMaxListeners } from 'node:events'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { DomainError } from '../../errors.ts'
 
@@ -16,6 +17,7 @@ export function registerDeadline(app: FastifyInstance): void {
   app.decorateRequest('deadline', null as any)
   app.addHook('onRequest', async (request, reply) => {
     const controller = new AbortController()
+    setMaxListeners(0, controller.signal) // each input of a request listens; Node warns of more than ten
     request.deadline = controller.signal
     const timer = startTimer(request, controller)
     reply.raw.once('close', () => {
