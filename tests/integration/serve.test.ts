@@ -63,6 +63,7 @@ async function refusal(...args: string[]): Promise<string> {
 it('serves through the real encoder, keeps its data over a restart, and ends when told', async () => {
   const data = join(dir, 'data')
   const first = await start(data)
+  const complaints = text(first.child.stderr!)
   const json = { 'content-type': 'application/json' }
   const post = (url: string, body: object) => fetch(url, { method: 'POST', headers: json, body: JSON.stringify(body) })
   await expect.poll(async () => (await fetch(`${first.url}/readyz`)).status, { timeout: 30_000 }).toBe(200)
@@ -73,11 +74,14 @@ it('serves through the real encoder, keeps its data over a restart, and ends whe
     expect(made.status).toBe(201)
   }
   await post(`${first.url}/v1/collections/mine/items`, { id: 'words', input: 'a dog' })
+  const many = await post(`${first.url}/v1/embeddings`, { input: Array.from({ length: 100 }, (_, i) => `text ${i}`) })
+  expect(many.status).toBe(200)
   expect(await refusal('--model', model, '--data', data)).toContain('is in use by process')
 
   const ended = once(first.child, 'exit')
   first.child.kill('SIGTERM')
   expect(await ended).toEqual([0, null])
+  expect(await complaints).toBe('')
 
   const second = await start(data)
   const found = await post(`${second.url}/v1/collections/mine/search`, { query: 'a dog' })
