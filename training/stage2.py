@@ -19,6 +19,7 @@ from .losses import contrastive_loss
 from .machine import average_gradients, from_first, join, prepare
 from .material.clips import Clips, batches
 from .material.paths import BPE
+from .mel import BINS, warm_start_loss
 from .onepeace.checkpoint import load_checkpoint, save_checkpoint
 from .onepeace.model import LOGIT_SCALE_INIT, OnePeace
 from .onepeace.tokenizer import PAD, Tokenizer
@@ -36,6 +37,7 @@ def arguments():
     parser.add_argument("--minutes", type=float, default=25, help="training time in all, resumed parts included")
     parser.add_argument("--batch", type=int, default=48, help="of each process; negatives are all texts, whatever the batch")
     parser.add_argument("--lr", type=float, default=1.2e-3)
+    parser.add_argument("--mel-share", type=float, default=0.06, help="part of the time for the front end's warm start")
     parser.add_argument("--warmup", type=int, default=150, help="steps")
     parser.add_argument("--seed", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1, help="of the training process; see machine.py")
@@ -52,14 +54,18 @@ def is_trained(name):
 def with_audio(stage1):
     """A val model: text, image and shared weights of stage 1, a new audio branch, all but the audio branch frozen.
 
-    The audio feed-forward networks and final norm begin as copies of the text ones, as they follow the same attention.
+    The audio feed-forward networks, final norm and CLS token begin as copies of the text ones, as they follow the same attention.
     """
     model = OnePeace(replace(stage1.config, head_type="val", drop_path_rate=0.0))
     tensors = stage1.state_dict()
     copied = {k: tensors[k.replace("audio", "text")] for k in model.state_dict()
               if ".audio_ffn." in k or "audio_layer_norm" in k or k.startswith("audio_proj")}
     model.load_state_dict({**model.state_dict(), **tensors, **copied})
+    text, audio = model.encoder_wrapper.text_adapter, model.encoder_wrapper.audio_adapter
     with torch.no_grad():
+        audio.cls_embedding.copy_(text.cls_embedding)
+        audio.cls_pos_embed.copy_(text.embed_positions.weight[:1])
+        audio.rel_pos_table_list[0].weight[-3:] = text.rel_pos_table_list[0].weight[-3:]  # rows of CLS (§5.1)
         model.logit_scale.fill_(LOGIT_SCALE_INIT)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(is_trained(name))
@@ -85,35 +91,45 @@ class Stage2:
         self.text_embeddings = embed_texts(model, tokenizer, [t for t, _ in clips.texts])  # (N, D)
         self.text_concepts = torch.tensor([c for _, c in clips.texts])
         self.average = Average(model, 0.998)
-        self.optimizer = adamw(model.parameters(), args.lr)
+        self.mel_head = nn.Linear(model.config.embed_dim, BINS)
+        self.optimizer = adamw([*model.parameters(), *self.mel_head.parameters()], args.lr)
 
     def step(self, progress):
-        """One batch; returns (loss, audio-to-text accuracy over all texts)."""
+        """One batch; returns (loss, audio-to-text accuracy over all texts). The first part is the warm start (mel.py)."""
         self.stream = self.stream or batches(
             self.clips, self.args.batch, [self.args.seed, self.rank], self.steps, self.args.workers)
         waves, rows = next(self.stream)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.args.lr, progress, self.steps, self.args.warmup)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not self.args.fp32):
-            sounds = self.model.audio(waves)
-        concepts = self.text_concepts[rows]
-        loss = contrastive_loss(sounds, self.text_embeddings[rows], concepts, self.model.temperature(),
-                                self.text_embeddings, self.text_concepts)
-        self.optimizer.zero_grad()
+            if progress < self.args.mel_share:
+                loss = warm_start_loss(self.model.encoder_wrapper.audio_adapter, self.mel_head, waves)
+                accuracy = torch.tensor(0.0)
+            else:
+                loss, accuracy = self.contrast(self.model.audio(waves), rows)
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        trained = [p for p in self.model.parameters() if p.grad is not None]
+        trained = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
         average_gradients(trained, self.processes)
         nn.utils.clip_grad_norm_(trained, 3.0)
         self.optimizer.step()
         self.average.update(self.model)
         self.steps += 1
+        return loss.detach(), accuracy
+
+    def contrast(self, sounds, rows):
+        """sounds (B, D), text rows (B,) -> loss against all texts, accuracy of the nearest text."""
+        sounds, concepts = sounds.float(), self.text_concepts[rows]
+        with torch.autocast("cpu", enabled=False):
+            loss = contrastive_loss(sounds, self.text_embeddings[rows], concepts, self.model.temperature(),
+                                    self.text_embeddings, self.text_concepts)
         nearest = (sounds.detach() @ self.text_embeddings.t()).argmax(1)
-        return loss.detach(), self.text_concepts[nearest].eq(concepts).float().mean()
+        return loss, self.text_concepts[nearest].eq(concepts).float().mean()
 
     def save(self, out):
         """state.pt and the averaged model nano.pt, each written beside and moved into place."""
         state = {"model": self.model.state_dict(), "average": self.average.values, "optimizer": self.optimizer.state_dict(),
-                 "config": self.model.config.__dict__, "steps": self.steps, "elapsed_s": self.elapsed_s}
+                 "mel_head": self.mel_head.state_dict(), "steps": self.steps, "elapsed_s": self.elapsed_s}
         torch.save(state, out / "state.tmp")
         (out / "state.tmp").rename(out / "state.pt")
         averaged = OnePeace(self.model.config)
@@ -124,6 +140,7 @@ class Stage2:
     def load(self, out):
         state = torch.load(out / "state.pt", map_location="cpu")
         self.model.load_state_dict(state["model"])
+        self.mel_head.load_state_dict(state["mel_head"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.average.values, self.average.updates = state["average"], state["steps"]
         self.steps, self.elapsed_s = state["steps"], state["elapsed_s"]
@@ -143,6 +160,7 @@ def train(stage, args):
             if stage.steps % LOG_EVERY == 0:
                 loss, accuracy = (sum(float(v[i]) for v in seen) / len(seen) for i in (0, 1))
                 row = {"step": stage.steps, "elapsed_s": round(stage.elapsed_s), "loss": round(loss, 4),
+                       "phase": "mel" if stage.elapsed_s / budget_s < args.mel_share else "contrastive",
                        "a2t_accuracy": round(accuracy, 4), "texts": len(stage.text_concepts),
                        "temperature": round(float(stage.model.temperature().detach()), 2),
                        "clips_per_s": round(len(seen) * args.batch * stage.processes / (last - since), 1)}
