@@ -4,6 +4,7 @@
  *
  *   node bench/livez-under-load.mjs [seconds per load]
  */
+import { tone, toWav } from '../dist/samples/synthesis.js'
 import { ms, quantile, withService } from './service.mjs'
 
 const SECONDS = Number(process.argv[2] ?? 10)
@@ -12,7 +13,7 @@ const LOADS = {
   idle: undefined,
   texts: () => ({ input: Array.from({ length: 64 }, (_, i) => `a photo of number ${i} on a wall`) }),
   sounds: () => ({
-    input: [{ type: 'input_audio', input_audio: { data: wav(15).toString('base64'), format: 'wav' } }],
+    input: [{ type: 'input_audio', input_audio: { data: toWav(tone(15, 440)).toString('base64'), format: 'wav' } }],
   }),
   pictures: () => ({ input: Array.from({ length: 16 }, () => ({ type: 'image_url', image_url: { url: PICTURE } })) }),
 }
@@ -20,25 +21,6 @@ const LOADS = {
 /** 1 × 1 PNG: the model's input is the same size whatever the picture's. */
 const PICTURE =
   'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
-
-function wav(seconds) {
-  const samples = Math.round(16000 * seconds)
-  const bytes = Buffer.alloc(44 + 2 * samples)
-  bytes.write('RIFF')
-  bytes.writeUInt32LE(36 + 2 * samples, 4)
-  bytes.write('WAVEfmt ', 8)
-  bytes.writeUInt32LE(16, 16)
-  bytes.writeUInt16LE(1, 20)
-  bytes.writeUInt16LE(1, 22)
-  bytes.writeUInt32LE(16000, 24)
-  bytes.writeUInt32LE(32000, 28)
-  bytes.writeUInt16LE(2, 32)
-  bytes.writeUInt16LE(16, 34)
-  bytes.write('data', 36)
-  bytes.writeUInt32LE(2 * samples, 40)
-  for (let i = 0; i < samples; i++) bytes.writeInt16LE(Math.round(9000 * Math.sin(i / 9)), 44 + 2 * i)
-  return bytes
-}
 
 await withService(async (url) => {
   for (const [name, request] of Object.entries(LOADS)) {
