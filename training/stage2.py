@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+import torch.nn.functional as F
 
 from .losses import contrastive_loss
 from .machine import average_gradients, from_first, join, prepare
@@ -38,6 +39,7 @@ def arguments():
     parser.add_argument("--batch", type=int, default=48, help="of each process; negatives are all texts, whatever the batch")
     parser.add_argument("--lr", type=float, default=1.2e-3)
     parser.add_argument("--mel-share", type=float, default=0.06, help="part of the time for the front end's warm start")
+    parser.add_argument("--freeze-convs", action="store_true", help="keep the convolutions as the warm start left them: faster")
     parser.add_argument("--warmup", type=int, default=150, help="steps")
     parser.add_argument("--seed", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1, help="of the training process; see machine.py")
@@ -88,11 +90,14 @@ class Stage2:
         self.model, self.clips, self.args = model.train(), clips, args
         self.rank, self.processes = join()
         self.steps, self.elapsed_s, self.stream = 0, 0.0, None
+        dim = model.config.embed_dim
         self.text_embeddings = embed_texts(model, tokenizer, [t for t, _ in clips.texts])  # (N, D)
         self.text_concepts = torch.tensor([c for _, c in clips.texts])
         self.average = Average(model, 0.998)
-        self.mel_head = nn.Linear(model.config.embed_dim, BINS)
-        self.optimizer = adamw([*model.parameters(), *self.mel_head.parameters()], args.lr)
+        self.heads = nn.ModuleDict({"mel": nn.Linear(dim, BINS), "pooled": nn.Linear(dim, dim)})  # dropped after training
+        self.optimizer = adamw([*model.parameters(), *self.heads.parameters()], args.lr)
+        self.tokens = None  # (B, T, D), the adapter's latest output
+        model.encoder_wrapper.audio_adapter.register_forward_hook(lambda _m, _i, out: setattr(self, "tokens", out[0]))
 
     def step(self, progress):
         """One batch; returns (loss, audio-to-text accuracy over all texts). The first part is the warm start (mel.py)."""
@@ -103,9 +108,11 @@ class Stage2:
             group["lr"] = learning_rate(self.args.lr, progress, self.steps, self.args.warmup)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not self.args.fp32):
             if progress < self.args.mel_share:
-                loss = warm_start_loss(self.model.encoder_wrapper.audio_adapter, self.mel_head, waves)
-                accuracy = torch.tensor(0.0)
+                loss = warm_start_loss(self.model.encoder_wrapper.audio_adapter, self.heads["mel"], waves)
+                accuracy = torch.zeros(2)
             else:
+                if self.args.freeze_convs:  # their backward pass is a third of the work
+                    self.model.encoder_wrapper.audio_adapter.embed_audios[0].requires_grad_(False)
                 loss, accuracy = self.contrast(self.model.audio(waves), rows)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -118,18 +125,24 @@ class Stage2:
         return loss.detach(), accuracy
 
     def contrast(self, sounds, rows):
-        """sounds (B, D), text rows (B,) -> loss against all texts, accuracy of the nearest text."""
-        sounds, concepts = sounds.float(), self.text_concepts[rows]
+        """sounds (B, D), text rows (B,) -> loss against all texts, accuracy of the nearest text.
+
+        Half of the loss reads the mean of the adapter's tokens: so the adapter learns words directly, and not only through the
+        frozen attention, which at first does not know what to do with sound.
+        """
+        concepts = self.text_concepts[rows]
+        pooled = F.normalize(self.heads["pooled"](self.tokens[:, 1:].mean(1)).float(), dim=-1)
         with torch.autocast("cpu", enabled=False):
-            loss = contrastive_loss(sounds, self.text_embeddings[rows], concepts, self.model.temperature(),
-                                    self.text_embeddings, self.text_concepts)
-        nearest = (sounds.detach() @ self.text_embeddings.t()).argmax(1)
-        return loss, self.text_concepts[nearest].eq(concepts).float().mean()
+            loss = sum(contrastive_loss(s.float(), self.text_embeddings[rows], concepts, self.model.temperature(),
+                                        self.text_embeddings, self.text_concepts) for s in (sounds, pooled)) / 2
+        right = [self.text_concepts[(s.detach().float() @ self.text_embeddings.t()).argmax(1)].eq(concepts).float().mean()
+                 for s in (sounds, pooled)]
+        return loss, torch.stack(right)
 
     def save(self, out):
         """state.pt and the averaged model nano.pt, each written beside and moved into place."""
         state = {"model": self.model.state_dict(), "average": self.average.values, "optimizer": self.optimizer.state_dict(),
-                 "mel_head": self.mel_head.state_dict(), "steps": self.steps, "elapsed_s": self.elapsed_s}
+                 "heads": self.heads.state_dict(), "steps": self.steps, "elapsed_s": self.elapsed_s}
         torch.save(state, out / "state.tmp")
         (out / "state.tmp").rename(out / "state.pt")
         averaged = OnePeace(self.model.config)
@@ -140,7 +153,7 @@ class Stage2:
     def load(self, out):
         state = torch.load(out / "state.pt", map_location="cpu")
         self.model.load_state_dict(state["model"])
-        self.mel_head.load_state_dict(state["mel_head"])
+        self.heads.load_state_dict(state["heads"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.average.values, self.average.updates = state["average"], state["steps"]
         self.steps, self.elapsed_s = state["steps"], state["elapsed_s"]
@@ -158,10 +171,10 @@ def train(stage, args):
             if stage.rank:
                 continue  # the first process logs and saves
             if stage.steps % LOG_EVERY == 0:
-                loss, accuracy = (sum(float(v[i]) for v in seen) / len(seen) for i in (0, 1))
+                loss, accuracy, pooled = torch.stack([torch.cat([v.view(-1) for v in s]) for s in seen]).mean(0).tolist()
                 row = {"step": stage.steps, "elapsed_s": round(stage.elapsed_s), "loss": round(loss, 4),
                        "phase": "mel" if stage.elapsed_s / budget_s < args.mel_share else "contrastive",
-                       "a2t_accuracy": round(accuracy, 4), "texts": len(stage.text_concepts),
+                       "a2t_accuracy": round(accuracy, 4), "pooled_accuracy": round(pooled, 4), "texts": len(stage.text_concepts),
                        "temperature": round(float(stage.model.temperature().detach()), 2),
                        "clips_per_s": round(len(seen) * args.batch * stage.processes / (last - since), 1)}
                 print(json.dumps(row), file=log, flush=True)

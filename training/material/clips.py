@@ -15,7 +15,7 @@ RATE = 16000
 LENGTHS_S = (1.0, 1.25, 1.5, 2.0)
 LENGTH_SHARES = (0.4, 0.3, 0.2, 0.1)
 TILED_SHARE = 0.55  # of the batches
-SHARES = {"words": 0.78, "names": 0.10, "sounds": 0.12}
+SHARES = {"words": 0.85, "names": 0.05, "sounds": 0.10}
 
 
 def normalise(wave):
@@ -36,8 +36,8 @@ def disturb(wave, rng):
         rate = rng.uniform(0.92, 1.1)
         wave = np.interp(np.arange(0, len(wave) - 1, rate), np.arange(len(wave)), wave)
     if rng.random() < 0.5:
-        wave = wave - rng.uniform(-0.5, 0.8) * np.r_[0, wave[:-1]]
-    if rng.random() < 0.15:
+        wave = wave - rng.uniform(-0.3, 0.6) * np.r_[0, wave[:-1]]
+    if rng.random() < 0.1:
         delay = rng.integers(200, 2400)
         if delay < len(wave):
             wave = wave + rng.uniform(0.1, 0.4) * np.r_[np.zeros(delay), wave[:-delay]]
@@ -45,11 +45,11 @@ def disturb(wave, rng):
 
 
 def add_noise(wave, rng):
-    """Steady white or dark noise 15 to 60 dB under the peak."""
+    """Steady white or dark noise 20 to 60 dB under the peak."""
     noise = rng.standard_normal(len(wave))
     if rng.random() < 0.5:
         noise = np.convolve(noise, np.ones(8) / 3, mode="same")
-    return wave + noise * 10 ** (-rng.uniform(15, 60) / 20) if rng.random() < 0.6 else wave
+    return wave + noise * 10 ** (-rng.uniform(20, 60) / 20) if rng.random() < 0.6 else wave
 
 
 class Clips:
