@@ -113,7 +113,7 @@ class Stage2:
             else:
                 if self.args.freeze_convs:  # their backward pass is a third of the work
                     self.model.encoder_wrapper.audio_adapter.embed_audios[0].requires_grad_(False)
-                loss, accuracy = self.contrast(self.model.audio(waves), rows)
+                loss, accuracy = self.contrast(self.model.audio(waves), rows, max(0.0, 0.5 - 1.5 * progress))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         trained = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
@@ -124,17 +124,18 @@ class Stage2:
         self.steps += 1
         return loss.detach(), accuracy
 
-    def contrast(self, sounds, rows):
+    def contrast(self, sounds, rows, pooled_share):
         """sounds (B, D), text rows (B,) -> loss against all texts, accuracy of the nearest text.
 
-        Half of the loss reads the mean of the adapter's tokens: so the adapter learns words directly, and not only through the
-        frozen attention, which at first does not know what to do with sound.
+        At first a share of the loss reads the mean of the adapter's tokens: so the adapter learns words directly, and not only
+        through the frozen attention, which does not know yet what to do with sound.
         """
         concepts = self.text_concepts[rows]
         pooled = F.normalize(self.heads["pooled"](self.tokens[:, 1:].mean(1)).float(), dim=-1)
         with torch.autocast("cpu", enabled=False):
-            loss = sum(contrastive_loss(s.float(), self.text_embeddings[rows], concepts, self.model.temperature(),
-                                        self.text_embeddings, self.text_concepts) for s in (sounds, pooled)) / 2
+            loss = sum(share * contrastive_loss(s.float(), self.text_embeddings[rows], concepts, self.model.temperature(),
+                                                self.text_embeddings, self.text_concepts)
+                       for s, share in ((sounds, 1 - pooled_share), (pooled, pooled_share)) if share)
         right = [self.text_concepts[(s.detach().float() @ self.text_embeddings.t()).argmax(1)].eq(concepts).float().mean()
                  for s in (sounds, pooled)]
         return loss, torch.stack(right)
