@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SingleBar } from 'cli-progress'
 import { ConfigError, loadConfig } from '../config.ts'
-import { type BenchmarkReport, runBenchmark } from '../eval/nano/benchmark.ts'
-import { readSplits } from '../eval/nano/splits.ts'
+import { type BenchmarkOptions, type BenchmarkReport, runBenchmark } from '../eval/nano/benchmark.ts'
+import { readSplits, type Splits } from '../eval/nano/splits.ts'
 import { buildApp } from '../http/app.ts'
 import { twemojiPicture } from '../samples/artwork.ts'
 import { openServices } from './compose.ts'
@@ -17,41 +17,36 @@ export interface EvalFlags {
 
 const PICTURE_PX = 128
 
+type Progress = BenchmarkOptions['onProgress']
+
 /** @throws ConfigError if there is no such benchmark */
 export async function evaluate(benchmark: string, flags: EvalFlags): Promise<void> {
   if (benchmark !== 'nano') throw new ConfigError(`There is no benchmark '${benchmark}'; the only one is nano.`)
-  const dataDir = await mkdtemp(join(tmpdir(), 'onepeace-eval-'))
-  try {
-    const report = await serveAndMeasure(dataDir, flags)
-    if (flags.json) console.log(JSON.stringify(report, null, 2))
-    else print(report)
-  } finally {
-    await rm(dataDir, { recursive: true, force: true })
-  }
-}
-
-async function serveAndMeasure(dataDir: string, flags: EvalFlags): Promise<BenchmarkReport> {
-  const config = loadConfig({ data: dataDir, model: flags.model, port: '0' })
-  const services = await openServices(config)
-  const app = await buildApp(config, services)
   const bar = new SingleBar({ format: '{step} {bar} {value}/{total}', clearOnComplete: true })
   let current: string | undefined
+  const onProgress: Progress = (step, done, total) => {
+    if (step !== current) bar.start(total, 0, { step })
+    current = step
+    bar.update(done)
+  }
+  const report = await measureNano(await readSplits(), flags.model, onProgress).finally(() => bar.stop())
+  if (flags.json) console.log(JSON.stringify(report, null, 2))
+  else print(report)
+}
+
+/** Serves a bundle from an empty data folder and measures it over a socket. */
+export async function measureNano(splits: Splits, model?: string, onProgress?: Progress): Promise<BenchmarkReport> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'onepeace-eval-'))
+  const config = loadConfig({ data: dataDir, model })
+  const services = await openServices(config)
+  const app = await buildApp(config, services)
   try {
     const url = await app.listen({ host: '127.0.0.1', port: 0, listenTextResolver: () => '' })
-    return await runBenchmark({
-      url,
-      splits: await readSplits(),
-      picture,
-      onProgress: (step, done, total) => {
-        if (step !== current) bar.start(total, 0, { step })
-        current = step
-        bar.update(done)
-      },
-    })
+    return await runBenchmark({ url, splits, picture, onProgress })
   } finally {
-    bar.stop()
     await app.close()
     await services.close()
+    await rm(dataDir, { recursive: true, force: true })
   }
 }
 

@@ -28,7 +28,7 @@ export interface BenchmarkOptions {
   splits: Splits
   /** PNG of an emoji in the held-out style. */
   picture: (hexcode: string) => Promise<Uint8Array>
-  onProgress?: (step: string, done: number, total: number) => void
+  onProgress?: ((step: string, done: number, total: number) => void) | undefined
 }
 
 const CUTOFFS = [1, 5, 10]
