@@ -37,7 +37,7 @@ def arguments():
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=25, help="training time in all, resumed parts included")
     parser.add_argument("--batch", type=int, default=48, help="of each process; negatives are all texts, whatever the batch")
-    parser.add_argument("--lr", type=float, default=1.2e-3)
+    parser.add_argument("--lr", type=float, default=1.5e-3)
     parser.add_argument("--mel-share", type=float, default=0.06, help="part of the time for the front end's warm start")
     parser.add_argument("--freeze-convs", action="store_true", help="keep the convolutions as the warm start left them: faster")
     parser.add_argument("--warmup", type=int, default=150, help="steps")
