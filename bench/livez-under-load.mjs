@@ -9,27 +9,29 @@ import { ms, quantile, withService } from './service.mjs'
 
 const SECONDS = Number(process.argv[2] ?? 10)
 
-const LOADS = {
-  idle: undefined,
-  texts: () => ({ input: Array.from({ length: 64 }, (_, i) => `a photo of number ${i} on a wall`) }),
-  sounds: () => ({
-    input: [{ type: 'input_audio', input_audio: { data: toWav(tone(15, 440)).toString('base64'), format: 'wav' } }],
-  }),
-  pictures: () => ({ input: Array.from({ length: 16 }, () => ({ type: 'image_url', image_url: { url: PICTURE } })) }),
-}
-
 /** 1 × 1 PNG: the model's input is the same size whatever the picture's. */
 const PICTURE =
   'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
 
+/** Bodies are made beforehand: this process probes as well, and must not be what it measures. */
+const LOADS = {
+  idle: undefined,
+  texts: { input: Array.from({ length: 64 }, (_, i) => `a photo of number ${i} on a wall`) },
+  sounds: {
+    input: [{ type: 'input_audio', input_audio: { data: toWav(tone(15, 440)).toString('base64'), format: 'wav' } }],
+  },
+  pictures: { input: Array.from({ length: 16 }, () => ({ type: 'image_url', image_url: { url: PICTURE } })) },
+}
+
 await withService(async (url) => {
   for (const [name, request] of Object.entries(LOADS)) {
+    const body = JSON.stringify(request)
     let [running, embedded] = [true, 0]
     const client =
       request &&
       (async () => {
         while (running) {
-          await post(`${url}/v1/embeddings`, request())
+          await post(`${url}/v1/embeddings`, body)
           embedded++
         }
       })()
@@ -47,7 +49,7 @@ async function post(url, body) {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
+    body,
   })
   if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`)
   await response.arrayBuffer()
