@@ -21,7 +21,7 @@ export async function showSamples(services: Services, url: string): Promise<void
   }
   console.log(`
 Try it yourself:
-  curl ${url}/v1/collections/${SAMPLES}/search -H 'content-type: application/json' -d '{"query": "red apple", "limit": 3}'
+  curl ${url}/v1/collections/${SAMPLES}/search -H 'content-type: application/json' -d '{"query": "pizza", "limit": 3}'
   curl ${url}/v1/collections/${SAMPLES}/search -F file=@your-picture.jpg
 The contract is at ${url}/openapi.json; the guide is README.md.`)
 }

@@ -13,11 +13,11 @@ const LIMIT = 3
 
 export async function exampleSearches(search: SearchService): Promise<ExampleSearch[]> {
   const words = (text: string): ContentPart => ({ kind: 'text', text, weight: 1 })
-  const bell = [...sampleSounds()].find(({ name }) => name === 'bell')!
+  const helicopter = [...sampleSounds()].find(({ name }) => name === 'helicopter')!
   const examples: [string, ContentPart[], 'image' | 'audio'][] = [
-    ['pictures for the words "a red apple"', [words('red apple')], 'image'],
+    ['pictures for the word "pizza"', [words('pizza')], 'image'],
     ['sounds for the words "the sound of rain"', [words('the sound of rain')], 'audio'],
-    ['pictures for the sound of a bell', [{ kind: 'media', bytes: bell.bytes, weight: 1 }], 'image'],
+    ['pictures for the sound of a helicopter', [{ kind: 'media', bytes: helicopter.bytes, weight: 1 }], 'image'],
   ]
   return Promise.all(
     examples.map(async ([title, query, modality]) => ({

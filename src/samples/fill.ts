@@ -14,6 +14,8 @@ const PICTURES = 150
 const PICTURE_PX = 160
 /** Animals and nature, food, travel and places, activities, objects: things one can name. */
 const GROUPS = [3, 4, 5, 6, 7]
+/** Things with a word of their own are what people ask for first. */
+const ONE_WORD = /^[a-z]+$/
 const GROUNDS = ['#ffffff', '#fdf3d8', '#dcefff', '#e6f5e1', '#f6e3ee', '#e9e6f7']
 /** Items encoded at once, so that batches fill. */
 const AT_ONCE = 8
@@ -71,8 +73,9 @@ async function add(items: ItemService, { id, metadata, bytes }: Sample): Promise
 }
 
 async function pictures(): Promise<Sample[]> {
-  const nameable = (await readEmoji()).filter(
-    ({ group, hexcode }) => group !== undefined && GROUPS.includes(group) && twemojiFile(hexcode),
+  const drawn = (await readEmoji()).filter(({ hexcode }) => twemojiFile(hexcode))
+  const nameable = drawn.filter(
+    ({ name, group }) => ONE_WORD.test(name) && group !== undefined && GROUPS.includes(group),
   )
   const chosen = Array.from({ length: PICTURES }, (_, i) => nameable[Math.floor((i * nameable.length) / PICTURES)]!)
   return chosen.map((emoji, index) => picture(emoji, GROUNDS[index % GROUNDS.length]!))

@@ -30,16 +30,25 @@ const VARIANTS = 2
 
 type Recipe = (chance: Chance) => Float32Array
 
-const bellPartials = [1, 2.0, 2.4, 3.0, 4.5]
+const BELL_PARTIALS = [0.5, 1, 1.19, 1.5, 2, 2.74, 3.76]
+
+/** Fifteen harmonics of the firing rate over a rumble. */
+function motor(chance: Chance): Float32Array {
+  const f = between(chance, 30, 80)
+  const harmonics = Array.from({ length: 15 }, (_, i) => (i + 1) ** -0.7)
+  return mix(tone(SECONDS, f, harmonics), gain(noise(SECONDS, chance, 500), 1.5))
+}
 
 const RECIPES: Record<string, Recipe> = {
   siren: (c) => {
-    const [low, high, rate] = [between(c, 500, 700), between(c, 1100, 1500), between(c, 0.4, 1.2)]
-    return tone(SECONDS, (t) => low + ((high - low) * (1 - Math.cos(2 * Math.PI * rate * t))) / 2, [1, 0.4, 0.2])
+    const [centre, reach, rate] = [between(c, 700, 950), between(c, 200, 300), between(c, 0.5, 2)]
+    return tone(SECONDS, (t) => centre + reach * Math.sin(2 * Math.PI * rate * t)).map((x) => x + 0.3 * x ** 3)
   },
   bell: (c) => {
-    const f = between(c, 400, 900)
-    return mix(...bellPartials.map((p, i) => gain(shape(tone(SECONDS, f * p), strike(1.2 / (i + 1))), 1 / (i + 1))))
+    const [f, decay] = [between(c, 450, 1000), between(c, 2, 3.5)]
+    return sequence(SECONDS, every(between(c, 0.7, 1.2), SECONDS, c), () =>
+      mix(...BELL_PARTIALS.map((p) => shape(tone(1.5, f * p), strike(1 / (decay * (0.6 + p / 3)))))),
+    )
   },
   rain: (c) => mix(gain(noise(SECONDS, c, 7000, 1000), 0.5), drops(c, 150)),
   wind: (c) => {
@@ -49,10 +58,7 @@ const RECIPES: Record<string, Recipe> = {
       (t) => 0.6 + 0.4 * Math.sin(2 * Math.PI * rate * t + phase),
     )
   },
-  engine: (c) => {
-    const f = between(c, 40, 90)
-    return mix(tone(SECONDS, f, [1, 0.8, 0.6, 0.5, 0.4, 0.3]), gain(noise(SECONDS, c, 400), 0.6))
-  },
+  engine: motor,
   heartbeat: (c) => {
     const beats = every(between(c, 0.7, 1), SECONDS, c).flatMap((t) => [t, t + 0.25])
     return sequence(SECONDS, beats, (i) => gain(shape(tone(0.2, i % 2 ? 55 : 65), strike(0.06, 0.01)), i % 2 ? 0.7 : 1))
@@ -100,8 +106,8 @@ const RECIPES: Record<string, Recipe> = {
       mix(shape(noise(0.15, c, 900, 60), strike(0.03)), gain(shape(tone(0.1, 90), strike(0.03)), 0.6)),
     ),
   applause: (c) =>
-    sequence(SECONDS, scattered(160, SECONDS, c), () =>
-      gain(shape(noise(0.05, c, 4000, 700), strike(0.01, 0.001)), between(c, 0.3, 1)),
+    sequence(SECONDS, scattered(Math.round(between(c, 150, 300)), SECONDS, c), () =>
+      gain(shape(noise(0.03, c, 3500, 1000), strike(1 / 150, 0.0005)), between(c, 0.3, 1)),
     ),
   piano: (c) =>
     notes(c, [262, 330, 392, 523], (f) => shape(tone(0.7, f, [1, 0.5, 0.3, 0.2, 0.1]), strike(0.35, 0.004))),
@@ -133,10 +139,15 @@ const RECIPES: Record<string, Recipe> = {
       shape(tone(0.2, f), (t) => Math.max(0, Math.sin(2 * Math.PI * 30 * t))),
     )
   },
-  glass: (c) =>
-    sequence(SECONDS, [0.05, ...scattered(25, 0.8, c)], (i) =>
-      gain(shape(tone(0.3, between(c, 2500, 7000)), strike(0.04, 0.0005)), i ? 0.4 : 1),
-    ),
+  glass: (c) => {
+    const shards = Array.from({ length: 35 }, () => 0.05 + 0.3 * c() * c())
+    const splinter = () =>
+      gain(shape(tone(0.3, between(c, 2500, 6000)), strike(1 / between(c, 20, 45), 0.0005)), between(c, 0.2, 1))
+    return mix(
+      sequence(SECONDS, shards, splinter),
+      sequence(SECONDS, [0.05], () => shape(noise(0.2, c, 7500, 1500), strike(1 / 30, 0.0005))),
+    )
+  },
   bubbles: (c) =>
     sequence(SECONDS, scattered(22, SECONDS - 0.1, c), () => {
       const f = between(c, 300, 900)
@@ -145,7 +156,13 @@ const RECIPES: Record<string, Recipe> = {
         strike(0.03, 0.005),
       )
     }),
-  static: (c) => noise(SECONDS, c, between(c, 5000, 7900)),
+  static: (c) =>
+    mix(
+      noise(SECONDS, c, between(c, 5000, 7000), 200),
+      sequence(SECONDS, scattered(50, SECONDS, c), () =>
+        gain(shape(noise(0.005, c, 7500, 500), strike(1 / 600, 0.0003)), 4),
+      ),
+    ),
   'dial tone': () => mix(tone(SECONDS, 350), tone(SECONDS, 440)),
   thunder: (c) =>
     shape(noise(SECONDS, c, between(c, 120, 250)), (t) => strike(0.8, 0.03)(t) * (1 + 0.5 * Math.sin(17 * t))),
@@ -161,22 +178,34 @@ const RECIPES: Record<string, Recipe> = {
       ),
     ),
   helicopter: (c) => {
-    const rate = between(c, 11, 16)
-    return shape(noise(SECONDS, c, 500), (t) => (0.5 + 0.5 * Math.cos(2 * Math.PI * rate * t)) ** 4)
+    const rate = between(c, 10, 16)
+    const chop = shape(noise(SECONDS, c, 600), (t) => 9 * Math.max(0, Math.sin(2 * Math.PI * rate * t)) ** 4)
+    return mix(chop, gain(motor(c), 0.3))
   },
   'train horn': (c) => {
     const f = between(c, 280, 340)
     return shape(mix(...[1, 1.26, 1.5].map((p) => tone(1.6, f * p, [1, 0.6, 0.4, 0.3]))), bowed(1.6))
   },
-  explosion: (c) =>
-    mix(shape(noise(SECONDS, c, 700), strike(0.5, 0.005)), gain(shape(tone(SECONDS, 45), strike(0.4)), 0.8)),
+  explosion: (c) => {
+    const decay = between(c, 2.5, 4)
+    const blast = mix(
+      gain(noise(SECONDS, c, between(c, 250, 600)), 7),
+      gain(shape(noise(SECONDS, c), strike(0.05)), 0.5),
+    )
+    return shape(blast, (t) => Math.exp(-decay * t))
+  },
   knock: (c) =>
     sequence(SECONDS, every(0.3, 1.2, c), () =>
       mix(shape(tone(0.15, between(c, 160, 200)), strike(0.04)), gain(shape(noise(0.05, c, 1500), strike(0.01)), 0.5)),
     ),
   bee: (c) => {
-    const f = between(c, 180, 240)
-    return tone(SECONDS, (t) => f * (1 + 0.03 * Math.sin(2 * Math.PI * 7 * t)), [1, 0.8, 0.6, 0.5, 0.4, 0.3])
+    const [f, sway] = [between(c, 180, 260), between(c, 0.8, 2.5)]
+    const harmonics = Array.from({ length: 20 }, (_, i) => 1 / (i + 1)) // a sawtooth
+    const buzz = tone(SECONDS, (t) => f * (1 + 0.04 * Math.sin(2 * Math.PI * sway * t)), harmonics)
+    return mix(
+      shape(buzz, (t) => 1 + 0.4 * Math.sin(2 * Math.PI * 1.2 * t)),
+      gain(noise(SECONDS, c), 0.1),
+    )
   },
 }
 
