@@ -163,7 +163,10 @@ const RECIPES: Record<string, Recipe> = {
         gain(shape(noise(0.005, c, 7500, 500), strike(1 / 600, 0.0003)), 4),
       ),
     ),
-  'dial tone': () => mix(tone(SECONDS, 350), tone(SECONDS, 440)),
+  'dial tone': (c) => {
+    const detune = between(c, 0.97, 1.03)
+    return mix(tone(SECONDS, 350 * detune), tone(SECONDS, 440 * detune))
+  },
   thunder: (c) =>
     shape(noise(SECONDS, c, between(c, 120, 250)), (t) => strike(0.8, 0.03)(t) * (1 + 0.5 * Math.sin(17 * t))),
   ocean: (c) => {
