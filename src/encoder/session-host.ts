@@ -36,10 +36,14 @@ export class SessionHost {
       this.current = { resolve, reject }
       try {
         this.worker ??= this.start()
+      } catch (cause) {
+        return this.settle(unavailable('The encoder could not be started; build the project.', cause))
+      }
+      try {
         this.worker.ref()
         this.worker.postMessage({ ...task, inputs }, buffers)
-      } catch (cause) {
-        this.settle(unavailable('The encoder could not be started; build the project.', cause))
+      } catch (defect) {
+        this.settle(defect as Error)
       }
     })
     this.running = answer.catch(() => {})

@@ -63,9 +63,8 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeImageOptions
   const upright = options.orient ? open(bytes).autoOrient() : open(bytes)
   const { data, info } = await readable(() => toRgb(upright))
   refuseAborted(options.signal)
-  const isWholeBuffer = data.buffer.byteLength === data.length
-  const pixels = isWholeBuffer ? new Uint8Array(data.buffer) : new Uint8Array(data)
-  return { modality: 'image', format, width: info.width, height: info.height, data: pixels }
+  // Copied into memory of our own: sharp's belongs to native code, and on Node 24 it cannot be moved to a worker.
+  return { modality: 'image', format, width: info.width, height: info.height, data: new Uint8Array(data) }
 }
 
 /** `failOn: 'error'`: a truncated file is an error, not grey pixels; what a decoder only warns of is read, as Pillow does. */
