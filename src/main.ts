@@ -85,6 +85,7 @@ const TOLD_PLAINLY = [
   'TensorMismatchError',
   'ModelConfigError',
   'DomainError',
+  'GoldensError',
 ]
 
 const program = new Command('onepeace').description('ONE-PEACE: one space for text, pictures and sounds')

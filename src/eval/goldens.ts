@@ -28,6 +28,11 @@ interface GoldenMedia {
   outputs: Record<string, ArrayFile>
 }
 
+/** The folder holds no readable goldens; the message says what to do. */
+export class GoldensError extends Error {
+  override name = 'GoldensError'
+}
+
 export class Goldens {
   readonly #dir: string
   readonly #media: ReadonlyMap<string, GoldenMedia>
@@ -39,14 +44,16 @@ export class Goldens {
     this.#media = new Map(media.map((entry) => [entry.file, entry]))
   }
 
-  /** @throws Error if the folder has no readable manifest of cases */
+  /** @throws GoldensError if the folder has no readable manifest of cases */
   static async open(dir: string): Promise<Goldens> {
     const path = join(dir, 'manifest.json')
     const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-      throw new Error(`${path} cannot be read: name the folder that holds the goldens' manifest.json.`, { cause })
+      throw new GoldensError(`${path} cannot be read: name the folder that holds the goldens' manifest.json.`, {
+        cause,
+      })
     })
-    const manifest = JSON.parse(text) as { cases?: GoldenCase[]; media?: GoldenMedia[] }
-    if (!Array.isArray(manifest.cases)) throw new Error(`${path} lists no cases: is it a goldens folder?`)
+    const manifest = parseManifest(text, path)
+    if (!Array.isArray(manifest.cases)) throw new GoldensError(`${path} lists no cases: is it a goldens folder?`)
     return new Goldens(dir, manifest.cases, manifest.media ?? [])
   }
 
@@ -65,5 +72,13 @@ export class Goldens {
 
   async #read(entry: ArrayFile | undefined): Promise<NpyArray | undefined> {
     return entry ? readNpy(join(this.#dir, entry.file)) : undefined
+  }
+}
+
+function parseManifest(text: string, path: string): { cases?: GoldenCase[]; media?: GoldenMedia[] } {
+  try {
+    return JSON.parse(text) as { cases?: GoldenCase[]; media?: GoldenMedia[] }
+  } catch (cause) {
+    throw new GoldensError(`${path} is not valid JSON.`, { cause })
   }
 }

@@ -7,7 +7,7 @@
 import type { BundleManifest, Precision } from '../bundle/manifest.ts'
 import type { TensorData } from '../encoder/onnx-session.ts'
 import { MODALITIES, type Modality } from '../modality.ts'
-import type { GoldenCase, Goldens } from './goldens.ts'
+import { type GoldenCase, type Goldens, GoldensError } from './goldens.ts'
 import type { NpyArray } from './npy.ts'
 
 /** Runs a graph of the bundle and gives all its outputs. */
@@ -139,7 +139,7 @@ async function required(
   what: string,
 ): Promise<NpyArray> {
   const found = await array
-  if (!found) throw new Error(`The golden case ${golden.name} lacks ${what}.`)
+  if (!found) throw new GoldensError(`The golden case ${golden.name} lacks ${what}.`)
   return found
 }
 
@@ -177,7 +177,9 @@ function compare(
   golden: GoldenCase,
 ): Pick<CaseResult, 'maxDifference' | 'leastCosine'> {
   if (`${actual.dims}` !== `${expected.shape}`) {
-    throw new Error(`${golden.name}: the bundle gives shape [${actual.dims}], the golden has [${expected.shape}].`)
+    throw new GoldensError(
+      `${golden.name}: the bundle gives shape [${actual.dims}], the golden has [${expected.shape}].`,
+    )
   }
   const [a, b] = [actual.data as Float32Array, expected.data as Float32Array]
   const width = expected.shape.at(-1)!
