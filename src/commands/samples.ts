@@ -5,15 +5,16 @@ import { fillSamples, SAMPLES } from '../samples/fill.ts'
 import type { SearchHit } from '../services/search.ts'
 import type { Services } from './compose.ts'
 
-export async function showSamples(services: Services, url: string): Promise<void> {
+/** Stops early when `signal` is aborted; the next start adds what is missing. */
+export async function showSamples(services: Services, url: string, signal: AbortSignal): Promise<void> {
   const bar = new SingleBar({ format: 'Sample pictures and sounds {bar} {value}/{total}' })
   let started = false
-  const added = await fillSamples(services, (done, total) => {
+  const onProgress = (done: number, total: number) => {
     if (!started) bar.start(total, done)
     started = true
     bar.update(done)
-  })
-  bar.stop()
+  }
+  const added = await fillSamples(services, onProgress, signal).finally(() => bar.stop())
   if (added === 0) return
   for (const { title, hits } of await exampleSearches(services.search)) {
     console.log(`\n${title[0]!.toUpperCase()}${title.slice(1)}:`)

@@ -1,4 +1,5 @@
 /** `onepeace serve`: the REST API on a socket, until it is told to stop. */
+import { setMaxListeners } from 'node:events'
 import type { FastifyInstance } from 'fastify'
 import { type Config, ConfigError, type ConfigFlags, loadConfig } from '../config.ts'
 import { buildApp } from '../http/app.ts'
@@ -19,7 +20,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   assertSafe(config)
   const services = await openServices(config)
   const app = await buildApp(config, services)
-  stopOnSignal(app, services)
+  const stopping = stopOnSignal(app, services)
   try {
     await listen(app, config)
   } catch (error) {
@@ -28,7 +29,12 @@ export async function serve(flags: ServeFlags): Promise<void> {
   }
   const url = urlOf(app, config)
   console.log(`onepeace is listening on ${url} with the model ${services.models.info.name}; data in ${config.dataDir}.`)
-  if (flags.samples) await showSamples(services, url)
+  if (!flags.samples) return
+  try {
+    await showSamples(services, url, stopping)
+  } catch (error) {
+    if (!stopping.aborted) throw error // else what it broke off goes on at the next start
+  }
 }
 
 /** Without keys, whoever reaches the port may read and write: on any address but loopback that must be asked for. */
@@ -62,12 +68,13 @@ function urlOf(app: FastifyInstance, { host, port }: Config): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${actual}`
 }
 
-/** First signal: no new requests, finish those in flight, close model and store. Second signal: at once. */
-function stopOnSignal(app: FastifyInstance, services: Services): void {
-  let stopping = false
+/** @returns aborted from the first signal on. First signal: no new requests, finish those in flight, close model and store. Second signal: at once. */
+function stopOnSignal(app: FastifyInstance, services: Services): AbortSignal {
+  const stopping = new AbortController()
+  setMaxListeners(0, stopping.signal) // each sample being added listens
   const stop = () => {
-    if (stopping) process.exit(1)
-    stopping = true
+    if (stopping.signal.aborted) process.exit(1)
+    stopping.abort()
     setTimeout(() => process.exit(1), DRAIN_MS).unref()
     void app
       .close()
@@ -82,4 +89,5 @@ function stopOnSignal(app: FastifyInstance, services: Services): void {
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+  return stopping.signal
 }

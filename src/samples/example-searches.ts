@@ -17,7 +17,7 @@ export async function exampleSearches(search: SearchService): Promise<ExampleSea
   const examples: [string, ContentPart[], 'image' | 'audio'][] = [
     ['pictures for the word "pizza"', [words('pizza')], 'image'],
     ['sounds for the words "the sound of rain"', [words('the sound of rain')], 'audio'],
-    ['pictures for the sound of a helicopter', [{ kind: 'media', bytes: helicopter.bytes, weight: 1 }], 'image'],
+    ['pictures for the sound of a helicopter', [{ kind: 'media', bytes: helicopter.render(), weight: 1 }], 'image'],
   ]
   return Promise.all(
     examples.map(async ([title, query, modality]) => ({

@@ -31,10 +31,11 @@ export interface SampleServices {
   items: ItemService
 }
 
-/** @returns how many items were added; 0 if all were there */
+/** @returns how many items were added; 0 if all were there. Rejects with the reason of `signal` if that is aborted. */
 export async function fillSamples(
   services: SampleServices,
   onProgress: (done: number, total: number) => void,
+  signal: AbortSignal,
 ): Promise<number> {
   await createCollection(services.collections)
   const known = await knownIds(services.items)
@@ -44,7 +45,7 @@ export async function fillSamples(
   let done = samples.length - missing.length
   const worker = async () => {
     for (const sample of queue) {
-      await add(services.items, sample)
+      await add(services.items, sample, signal)
       onProgress(++done, samples.length)
     }
   }
@@ -67,9 +68,9 @@ async function knownIds(items: ItemService): Promise<Set<string>> {
   return new Set(page.map(({ id }) => id))
 }
 
-async function add(items: ItemService, { id, metadata, bytes }: Sample): Promise<void> {
+async function add(items: ItemService, { id, metadata, bytes }: Sample, signal: AbortSignal): Promise<void> {
   const content = [{ kind: 'media' as const, bytes: await bytes(), weight: 1 }]
-  await items.put(SAMPLES, id, { content, metadata })
+  await items.put(SAMPLES, id, { content, metadata }, signal)
 }
 
 async function pictures(): Promise<Sample[]> {
@@ -94,9 +95,9 @@ function picture({ hexcode, name }: Emoji, background: string): Sample {
 }
 
 function sounds(): Sample[] {
-  return [...sampleSounds()].map(({ id, name, bytes }) => ({
+  return [...sampleSounds()].map(({ id, name, render }) => ({
     id: `sound-${id}`,
     metadata: { name },
-    bytes: async () => bytes,
+    bytes: async () => render(),
   }))
 }

@@ -21,8 +21,8 @@ export interface SampleSound {
   id: string
   /** e.g. `rain` */
   name: string
-  /** WAV, 16 kHz, mono, 16 bit */
-  bytes: Buffer
+  /** WAV, 16 kHz, mono, 16 bit; always the same. Made when asked for: most starts find every sample in place. */
+  render: () => Buffer
 }
 
 const SECONDS = 2
@@ -235,12 +235,12 @@ function drops(chance: Chance, count: number): Float32Array {
   )
 }
 
-/** All sample sounds, always the same. */
+/** All sample sounds. */
 export function* sampleSounds(): Generator<SampleSound> {
   for (const [index, [name, recipe]] of Object.entries(RECIPES).entries()) {
     for (let variant = 1; variant <= VARIANTS; variant++) {
-      const chance = seeded(1000 * index + variant)
-      yield { id: `${name.replaceAll(' ', '-')}-${variant}`, name, bytes: toWav(normalise(recipe(chance))) }
+      const render = () => toWav(normalise(recipe(seeded(1000 * index + variant))))
+      yield { id: `${name.replaceAll(' ', '-')}-${variant}`, name, render }
     }
   }
 }

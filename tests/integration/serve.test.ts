@@ -40,8 +40,8 @@ function run(...args: string[]) {
 }
 
 /** The service, once it says where it listens. */
-async function start(dataDir: string): Promise<{ child: ChildProcess; url: string }> {
-  const child = run('--model', model, '--data', dataDir)
+async function start(dataDir: string, ...more: string[]): Promise<{ child: ChildProcess; url: string }> {
+  const child = run('--model', model, '--data', dataDir, ...more)
   let said = ''
   for await (const chunk of child.stdout) {
     said += chunk
@@ -96,6 +96,20 @@ it('serves through the real encoder, keeps its data over a restart, and ends whe
   expect(((await (await fetch(`${third.url}/v1/collections/mine`)).json()) as { items: number }).items).toBe(4)
   third.child.kill('SIGINT')
   expect(await once(third.child, 'exit')).toEqual([0, null])
+})
+
+it('ends quietly when told to while it fills the samples, and goes on with them the next time', async () => {
+  const data = join(dir, 'samples')
+  const first = await start(data, '--samples')
+  const complaints = text(first.child.stderr!)
+  first.child.kill('SIGINT')
+  expect(await once(first.child, 'exit')).toEqual([0, null])
+  expect(await complaints).toBe('')
+  const second = await start(data, '--samples')
+  const samples = async () => (await (await fetch(`${second.url}/v1/collections/samples`)).json()) as { items?: number }
+  await expect.poll(async () => (await samples()).items, { timeout: 50_000 }).toBe(214)
+  second.child.kill('SIGTERM')
+  expect(await once(second.child, 'exit')).toEqual([0, null])
 })
 
 it('says plainly why it does not start', async () => {
