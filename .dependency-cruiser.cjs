@@ -56,7 +56,7 @@ module.exports = {
       to: { path: '^src/(http|commands)/' },
     },
     {
-      name: 'only-config-reads-the-environment',
+      name: 'only-the-composition-root-reads-the-config',
       severity: 'error',
       from: { path: '^src/(http|services)/' },
       to: { path: '^src/config\\.ts$', dependencyTypesNot: ['type-only'] },

@@ -36,7 +36,7 @@ export function sizeOf(g: GraphBuilder, x: Value, axis: number): Value {
   return g.op('Shape', [x], { start: axis, end: axis + 1 })
 }
 
-/** `x` with its first `cls` token in front: (1, 1, D) and (B, T, D) → (B, T+1, D). */
+/** The learned `cls` (1, 1, D) in front of every sequence of `x` (B, T, D) → (B, T+1, D). */
 export function prependCls(g: GraphBuilder, cls: Value, x: Value, embedDim: number): Value {
   const shape = g.op('Concat', [sizeOf(g, x, 0), g.int64([1, embedDim])], { axis: 0 })
   return g.op('Concat', [g.op('Expand', [cls, shape]), x], { axis: 1 })
