@@ -88,6 +88,13 @@ const TOLD_PLAINLY = [
   'GoldensError',
 ]
 
+// Whoever read the output may stop reading (`onepeace serve | head -1`): what was asked for goes on all the same.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+}
+
 const program = new Command('onepeace').description('ONE-PEACE: one space for text, pictures and sounds')
 for (const { usage, description, options, required = [], run } of COMMANDS) {
   const command = program.command(usage).description(description)

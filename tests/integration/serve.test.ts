@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { convertCheckpoint } from '../../src/converter/convert.ts'
@@ -39,7 +40,7 @@ function run(...args: string[]) {
   return child
 }
 
-/** The service, once it says where it listens. */
+/** The service, once it says where it listens. From then on nobody reads its output: the pipe is closed. */
 async function start(dataDir: string, ...more: string[]): Promise<{ child: ChildProcess; url: string }> {
   const child = run('--model', model, '--data', dataDir, ...more)
   let said = ''
@@ -108,6 +109,8 @@ it('ends quietly when told to while it fills the samples, and goes on with them 
   const second = await start(data, '--samples')
   const samples = async () => (await (await fetch(`${second.url}/v1/collections/samples`)).json()) as { items?: number }
   await expect.poll(async () => (await samples()).items, { timeout: 50_000 }).toBe(214)
+  await setTimeout(1500) // it prints its example searches now, to a closed pipe: that must not end it
+  expect((await fetch(`${second.url}/livez`)).status).toBe(200)
   second.child.kill('SIGTERM')
   expect(await once(second.child, 'exit')).toEqual([0, null])
 })
