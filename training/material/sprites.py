@@ -2,11 +2,12 @@
 
     python -m training.material.sprites
 
-Styles: noto (bitmaps of the Noto Color Emoji font), openmoji (colour), openmoji-line (black), and icon packs. The held-out
-style, Twemoji, is not drawn here: only training/evaluate.py may draw it.
+Styles: noto (bitmaps of the Noto Color Emoji font), openmoji (colour), openmoji-line (black), further emoji artwork packaged by
+Iconify (coloured, or line drawings), and icon packs. The held-out style, Twemoji, is not drawn here: only the evaluation may.
 """
 import io
 import json
+import re
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -17,9 +18,13 @@ from .paths import material_dir, package_dir
 SIDE = 96
 NOTO_FONT = "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"  # Debian package fonts-noto-color-emoji
 NOTO_BITMAP_SIZE = 109  # the only size of its CBDT table
-EMOJI_STYLES = ("noto", "openmoji", "openmoji-line")
+ICONIFY_STYLES = ("noto-v1", "emojione", "emojione-v1", "fxemoji", "fluent-emoji", "fluent-emoji-flat",
+                  "emojione-monotone", "fluent-emoji-high-contrast")  # packages @iconify-json/*, artwork under emoji names
+LINE_STYLES = ("openmoji-line", "emojione-monotone", "fluent-emoji-high-contrast")
+EMOJI_STYLES = ("noto", "openmoji", "openmoji-line") + ICONIFY_STYLES
+COLOUR_STYLES = tuple(s for s in EMOJI_STYLES if s not in LINE_STYLES)
 PHOSPHOR_WEIGHTS = ("regular", "fill", "bold", "duotone")
-ICON_STYLES = ("mdi", "lucide", "bootstrap") + tuple(f"phosphor-{w}" for w in PHOSPHOR_WEIGHTS)
+ICON_STYLES = ("mdi", "lucide", "bootstrap", "streamline-emojis") + tuple(f"phosphor-{w}" for w in PHOSPHOR_WEIGHTS)
 
 
 def square(image, side=SIDE):
@@ -37,11 +42,37 @@ def square(image, side=SIDE):
 
 def draw_svg(path, side=SIDE):
     """One SVG file as uint8 (side, side, 4)."""
+    return _rasterise(side, svg_path=str(path))
+
+
+def _rasterise(side, **svg):
     from PIL import Image
     import resvg_py
 
-    png = bytes(resvg_py.svg_to_bytes(svg_path=str(path), width=side, skip_system_fonts=True))
+    png = bytes(resvg_py.svg_to_bytes(width=side, skip_system_fonts=True, **svg))
     return square(Image.open(io.BytesIO(png)).convert("RGBA"), side)
+
+
+def iconify_svgs(style):
+    """{name: SVG text} of an Iconify package; aliases that only rename are followed."""
+    pack = json.loads((package_dir(f"@iconify-json/{style}") / "icons.json").read_text())
+    icons = pack["icons"]
+    renamed = {a: icons[t["parent"]] for a, t in pack.get("aliases", {}).items() if set(t) == {"parent"} and t["parent"] in icons}
+    side = lambda icon, key: icon.get(key, pack.get(key, 16))
+    frame = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{} {} {} {}">{}</svg>'
+    return {name: frame.format(icon.get("left", 0), icon.get("top", 0), side(icon, "width"), side(icon, "height"), icon["body"])
+            for name, icon in {**renamed, **icons}.items()}
+
+
+def slug(name):
+    """Letters and digits only: packages write "man’s shoe" as mans-shoe or mansshoe."""
+    return re.sub("[^a-z0-9]", "", name.lower().replace("&", "and"))
+
+
+def iconify_emoji(style, names):
+    """[(hexcode, SVG text)] of the emoji that a package has under their CLDR name; names: {hexcode: name}."""
+    by_slug = {slug(re.sub("^flag-for-(flag-)?", "flag-", name)): svg for name, svg in iconify_svgs(style).items()}
+    return [(h, by_slug[slug(name)]) for h, name in names.items() if slug(name) in by_slug]
 
 
 def draw_noto(hexcode, side=SIDE):
@@ -77,27 +108,27 @@ def icon_files(style):
     return [(path.stem[: len(path.stem) - len(cut)], path) for path in sorted(Path(folder).glob("*.svg"))]
 
 
-def draw_style(style, hexcodes):
-    """(keys, array) of a whole style: keys are hexcodes of emoji or name-with-dashes of icons."""
-    keys, arrays = [], []
-    if style in EMOJI_STYLES:
-        for hexcode in hexcodes:
-            path = None if style == "noto" else openmoji_file(hexcode, "color" if style == "openmoji" else "black")
-            array = draw_noto(hexcode) if style == "noto" else (draw_svg(path) if path else None)
-            if array is not None:
-                keys.append(hexcode)
-                arrays.append(array)
+def draw_style(style, names):
+    """(keys, array) of a whole style: keys are hexcodes of emoji or name-with-dashes of icons. names: {hexcode: CLDR name}."""
+    if style in ICONIFY_STYLES:
+        drawn = [(h, _rasterise(SIDE, svg_string=svg)) for h, svg in iconify_emoji(style, names)]
+    elif style == "streamline-emojis":
+        drawn = [(name, _rasterise(SIDE, svg_string=svg)) for name, svg in iconify_svgs(style).items()]
+    elif style == "noto":
+        drawn = [(h, draw_noto(h)) for h in names]
+    elif style in EMOJI_STYLES:
+        files = [(h, openmoji_file(h, "color" if style == "openmoji" else "black")) for h in names]
+        drawn = [(h, draw_svg(path)) for h, path in files if path]
     else:
-        for name, path in icon_files(style):
-            keys.append(name)
-            arrays.append(draw_svg(path)[..., 3:])
-    return keys, np.stack(arrays)
+        drawn = [(name, draw_svg(path)[..., 3:]) for name, path in icon_files(style)]
+    drawn = [(key, array) for key, array in drawn if array is not None and array[..., -1].any()]
+    return [key for key, _ in drawn], np.stack([array for _, array in drawn])
 
 
-def save_style(style, hexcodes):
+def save_style(style, names):
     folder = material_dir() / "sprites"
     folder.mkdir(parents=True, exist_ok=True)
-    keys, array = draw_style(style, hexcodes)
+    keys, array = draw_style(style, names)
     np.save(folder / f"{style}.npy", array)
     (folder / f"{style}.json").write_text(json.dumps(keys))
     return f"{style}: {array.shape}"
@@ -112,9 +143,9 @@ def load_style(style):
 
 def main():
     entries = json.loads((package_dir("emojibase-data") / "en" / "data.json").read_text())
-    hexcodes = [e["hexcode"] for e in entries if e.get("group") not in (None, 2)]
+    names = {e["hexcode"]: e["label"] for e in entries if e.get("group") not in (None, 2)}
     with ProcessPoolExecutor(2) as pool:
-        for line in pool.map(save_style, EMOJI_STYLES + ICON_STYLES, [hexcodes] * 20):
+        for line in pool.map(save_style, EMOJI_STYLES + ICON_STYLES, [names] * 40):
             print(line, flush=True)
 
 
