@@ -27,6 +27,7 @@ class Config:
     layer_scale_init_value: float = 1e-6
     drop_path_rate: float = 0.0  # of the last layer, rising linearly from 0; training only
     copy_rel_pos_table: bool = False  # one relative table a layer instead of one shared table
+    add_type_embedding: bool = False  # NLVR2: which picture of a pair, and that text is text
     head_type: str = "val"
 
     @property
@@ -66,10 +67,10 @@ def config_from_cfg(cfg, vocab_size):
     text, image, audio = (encoder[f"{m}_adapter"] for m in MODALITIES)
     unsupported = [k for k in ("scale_attn", "scale_heads") if encoder[k]]
     unsupported += [k for k in ("magneto_scale_attn", "scale_fc", "use_layer_scale") if not encoder[k]]
-    unsupported += [k for k in ("add_type_embedding", "layernorm_embedding") if any(a[k] for a in (text, image, audio))]
+    unsupported += [k for k in ("layernorm_embedding",) if any(a[k] for a in (text, image, audio))]
     if unsupported:
         raise ValueError(f"configuration flags outside the released models: {unsupported}")
-    built_by_task = model["_name"] in ("one_peace_retrieval", "one_peace_classify")
+    built_by_task = model["_name"] in ("one_peace_retrieval", "one_peace_classify", "one_peace_segment")
     return Config(
         embed_dim=encoder["embed_dim"], ffn_embed_dim=encoder["ffn_embed_dim"], layers=encoder["layers"],
         attention_heads=encoder["attention_heads"], vocab_size=vocab_size,
@@ -78,14 +79,15 @@ def config_from_cfg(cfg, vocab_size):
         audio_bucket_size=audio["bucket_size"], feature_encoder_spec=audio["feature_encoder_spec"],
         conv_pos_depth=audio["conv_pos_depth"], conv_pos_width=audio["conv_pos_width"],
         conv_pos_groups=audio["conv_pos_groups"], layer_scale_init_value=encoder["layer_scale_init_value"],
-        copy_rel_pos_table=model["_name"] == "one_peace_classify" or bool(model.get("copy_rel_pos_table", False)),
+        add_type_embedding=bool(text["add_type_embedding"]),
+        copy_rel_pos_table=model["_name"] in ("one_peace_classify", "one_peace_segment") or bool(model.get("copy_rel_pos_table", False)),
         head_type=task["head_type"],
     )
 
 
 def cfg_from_config(config, max_duration=15, max_src_length=70):
     """The `cfg` of a retrieval checkpoint in the official layout (§3), all encoder fields present."""
-    shared = {"_name": None, "layernorm_embedding": False, "add_type_embedding": False, "shrink_alpha": 1.0,
+    shared = {"_name": None, "layernorm_embedding": False, "add_type_embedding": config.add_type_embedding, "shrink_alpha": 1.0,
               "dropout": 0.0, "use_attn_bias": True}
     encoder = {
         "_name": None, "embed_path": None, "embed_dim": config.embed_dim, "ffn_embed_dim": config.ffn_embed_dim,

@@ -17,7 +17,7 @@ class ChannelLayerNorm(nn.Module):
 
 
 class ImageAdapter(nn.Module):
-    """images (B, 3, S, S) -> x (B, (S/16)²+1, D), padding mask all false, biases [(1, H, T, T)]."""
+    """images (B, 3, S, S) -> x (B, (S/16)²+1, D), padding mask all false, biases [(1, H, T, T)]. `second`: of a pair."""
 
     def __init__(self, config):
         super().__init__()
@@ -33,14 +33,19 @@ class ImageAdapter(nn.Module):
         )
         tables = [nn.Embedding(rows, config.attention_heads) for _ in range(config.rel_pos_tables)]
         self.rel_pos_table_list = nn.ModuleList(tables)
+        if config.add_type_embedding:
+            self.type_embedding = nn.Parameter(torch.zeros(1, 1, dim))
+            self.type_embedding_2 = nn.Parameter(torch.zeros(1, 1, dim))
 
-    def forward(self, images):
+    def forward(self, images, second=False):
         batch, grid = images.shape[0], images.shape[2] // 16
         if grid != self.side:
             raise ValueError(f"pictures must be {16 * self.side} pixels high, not {images.shape[2]} (§6.2)")
         tokens = self.embed_images(images).flatten(2).transpose(1, 2)  # (B, g², D), row-major
         x = torch.cat([self.cls_embedding.expand(batch, -1, -1).to(tokens.dtype), tokens], dim=1)
         x = x + interpolate_pos_embed(self.pos_embed, grid)
+        if hasattr(self, "type_embedding"):
+            x = x + self.type_embedding + (self.type_embedding_2 if second else 0)
         padding = torch.zeros(x.shape[:2], dtype=torch.bool, device=x.device)
         buckets = image_buckets(grid).to(x.device)
         return x, padding, [relative_bias(t.weight, buckets) for t in self.rel_pos_table_list]

@@ -20,11 +20,15 @@ class TextAdapter(nn.Module):
         self.embed_positions = nn.Embedding(POSITIONS, dim)
         tables = [nn.Embedding(2 * self.bucket_size + 2, config.attention_heads) for _ in range(config.rel_pos_tables)]
         self.rel_pos_table_list = nn.ModuleList(tables)
+        if config.add_type_embedding:
+            self.type_embedding = nn.Parameter(torch.zeros(1, 1, dim))
 
     def forward(self, ids):
         batch, length = ids.shape[0], ids.shape[1] + 1
         cls = self.cls_embedding.expand(batch, -1, -1)
         x = torch.cat([cls, self.embed_tokens(ids)], dim=1) + self.embed_positions.weight[:length]  # (B, T, D)
+        if hasattr(self, "type_embedding"):
+            x = x + self.type_embedding
         padding = torch.cat([torch.zeros(batch, 1, dtype=torch.bool, device=ids.device), ids.eq(PAD)], dim=1)
         buckets = token_buckets(self.bucket_size, length).to(ids.device)
         return x, padding, [relative_bias(t.weight, buckets) for t in self.rel_pos_table_list]
