@@ -78,7 +78,20 @@ interface FilterBank {
   isListed: boolean
 }
 
+/** Making a bank takes longer than filtering a second of sound with it, so the last few are kept, the latest used last. */
+const banks = new Map<string, FilterBank>()
+const MAX_BANKS = 4
+
 function filterBank(up: number, down: number): FilterBank {
+  const key = `${up}/${down}`
+  const bank = banks.get(key) ?? makeBank(up, down)
+  banks.delete(key)
+  banks.set(key, bank)
+  if (banks.size > MAX_BANKS) banks.delete(banks.keys().next().value!)
+  return bank
+}
+
+function makeBank(up: number, down: number): FilterBank {
   const recipe = Math.max(up, down) <= MAX_DIRECT_FACTOR ? directRecipe(Math.max(up, down)) : COMPOSED
   const lower = Math.min(1, up / down)
   const cut = recipe.cut * lower
