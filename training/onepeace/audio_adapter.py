@@ -3,6 +3,7 @@ import torch
 from torch import nn
 import torch.nn.functional as F
 
+from .preserve import gather_bias, gather_tokens
 from .relative_position import relative_bias, token_buckets
 
 
@@ -65,7 +66,11 @@ class ConvPosition(nn.Module):
 
 
 class AudioAdapter(nn.Module):
-    """waveforms (B, n) 16 kHz -> x (B, T, D), padding mask (B, T), biases [(1, H, T, T)]; T = frames + 1."""
+    """waveforms (B, n) 16 kHz -> x (B, T, D), padding mask (B, T), biases [(1, H, T, T)]; T = frames + 1.
+
+    With preserve (B, P) the position convolutions run over the shortened sequence, fillers included (§13.3), and the outputs
+    are (B, P, D), (B, P), [(B, H, P, P)].
+    """
 
     def __init__(self, config):
         super().__init__()
@@ -82,13 +87,20 @@ class AudioAdapter(nn.Module):
         tables = [nn.Embedding(2 * self.bucket_size + 2, config.attention_heads) for _ in range(config.rel_pos_tables)]
         self.rel_pos_table_list = nn.ModuleList(tables)
 
-    def forward(self, waveforms, padding=None):
-        batch = waveforms.shape[0]
+    def forward(self, waveforms, padding=None, preserve=None):
         frames = self.embed_audios(waveforms)  # (B, T-1, D)
-        positions = self.embed_positions(frames).transpose(1, 2)  # (B, T-1, D)
-        cls = (self.cls_embedding + self.cls_pos_embed).expand(batch, -1, -1).to(frames.dtype)
-        x = torch.cat([cls, frames + positions], dim=1)
+        buckets = token_buckets(self.bucket_size, frames.shape[1] + 1).to(frames.device)
+        if preserve is not None:
+            whole = torch.cat([frames[:, :1], frames], dim=1)  # indices count CLS, whose place is never read
+            x = self.placed(gather_tokens(whole, preserve)[:, 1:])
+            return x, preserve < 0, [gather_bias(t.weight, buckets, preserve) for t in self.rel_pos_table_list]
+        x = self.placed(frames)
         if padding is None:
             padding = torch.zeros(x.shape[:2], dtype=torch.bool, device=x.device)
-        buckets = token_buckets(self.bucket_size, x.shape[1]).to(x.device)
         return x, padding, [relative_bias(t.weight, buckets) for t in self.rel_pos_table_list]
+
+    def placed(self, frames):
+        """Frames (B, T-1, D) -> (B, T, D) with their positions and CLS first."""
+        positions = self.embed_positions(frames).transpose(1, 2)  # (B, T-1, D)
+        cls = (self.cls_embedding + self.cls_pos_embed).expand(frames.shape[0], -1, -1).to(frames.dtype)
+        return torch.cat([cls, frames + positions], dim=1)

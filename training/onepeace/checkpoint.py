@@ -2,7 +2,9 @@
 import torch
 
 from .config import cfg_from_config, config_from_cfg
+from .decoder import decoder_config
 from .model import OnePeace
+from .pretrain import OnePeacePretrain
 from .relative_position import enlarge_rel_pos_table, image_buckets
 
 TEXT_TOKENS = "encoder_wrapper.text_adapter.embed_tokens.weight"
@@ -18,6 +20,17 @@ def save_checkpoint(path, model, extra_state=None):
         tensors[IMAGE + "rp_bucket"] = image_buckets(model.config.image_rel_bucket_size)
     torch.save({"args": None, "cfg": cfg_from_config(model.config), "model": tensors, "criterion": None,
                 "optimizer_history": [], "task_state": {}, "extra_state": extra_state or {}}, path)
+
+
+def load_pretrain(path):
+    """A pretraining checkpoint with its decoder -> OnePeacePretrain, strict about every tensor."""
+    file = torch.load(path, map_location="cpu")
+    config = config_from_cfg(file["cfg"], file["model"][TEXT_TOKENS].shape[0])
+    sizes = file["cfg"]["model"]["decoder"]
+    names = ("embed_dim", "ffn_embed_dim", "layers", "attention_heads")
+    model = OnePeacePretrain(config, decoder_config(config, *(sizes[name] for name in names)))
+    load_exactly(model, {k: v.float() for k, v in file["model"].items() if not k.endswith(BUFFERS)})
+    return model.eval()
 
 
 def load_checkpoint(path, patch_image_size=None):

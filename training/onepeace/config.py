@@ -1,6 +1,7 @@
 """The architecture as a small frozen record, read from or written to a checkpoint's `cfg` (never guessed from defaults)."""
 from dataclasses import dataclass
 import re
+from typing import Optional
 
 MODALITIES = ("text", "image", "audio")
 BRANCHES = {"vl": ("text", "image"), "al": ("text", "audio"), "val": MODALITIES,
@@ -24,7 +25,7 @@ class Config:
     conv_pos_depth: int = 5
     conv_pos_width: int = 95
     conv_pos_groups: int = 16
-    layer_scale_init_value: float = 1e-6
+    layer_scale_init_value: Optional[float] = 1e-6  # None: no layer scale, as in the decoder of pre-training
     drop_path_rate: float = 0.0  # of the last layer, rising linearly from 0; training only
     copy_rel_pos_table: bool = False  # one relative table a layer instead of one shared table
     add_type_embedding: bool = False  # NLVR2: which picture of a pair, and that text is text

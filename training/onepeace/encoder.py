@@ -36,9 +36,13 @@ class EncoderWrapper(nn.Module):
             self.add_module(f"{modality}_adapter", ADAPTERS[modality](config))
         self.fusion_model = FusionModel(config)
 
-    def forward(self, inputs):
-        """inputs {modality: tuple of adapter arguments}, text first: {"text": (ids,), "image": (pixels,)}."""
-        parts = [(m, *getattr(self, f"{m}_adapter")(*args)) for m, args in inputs.items()]
+    def forward(self, inputs, preserve=None):
+        """inputs {modality: tuple of adapter arguments}, text first: {"text": (ids,), "image": (pixels,)}.
+
+        preserve {modality: int64 (B, P)}: the encoder sees these tokens only (§13.3), and P stands for T everywhere.
+        """
+        preserve = preserve or dict.fromkeys(inputs)
+        parts = [(m, *getattr(self, f"{m}_adapter")(*args, preserve=preserve[m])) for m, args in inputs.items()]
         segments = [(m, x.shape[1]) for m, x, _, _ in parts]
         x = torch.cat([x for _, x, _, _ in parts], dim=1)  # (B, T, D)
         padding = torch.cat([p for _, _, p, _ in parts], dim=1)  # (B, T)
@@ -51,11 +55,11 @@ class EncoderWrapper(nn.Module):
 
 
 def join_biases(blocks):
-    """[(1, H, t, t)] -> block-diagonal (1, H, T, T); modalities have no relative bias on each other."""
+    """[(1 or B, H, t, t)] -> block-diagonal (1 or B, H, T, T); modalities have no relative bias on each other."""
     if len(blocks) == 1:
         return blocks[0]
     total = sum(b.shape[-1] for b in blocks)
-    joined, start = blocks[0].new_zeros(1, blocks[0].shape[1], total, total), 0
+    joined, start = blocks[0].new_zeros(*blocks[0].shape[:2], total, total), 0
     for block in blocks:
         end = start + block.shape[-1]
         joined[:, :, start:end, start:end] = block

@@ -2,6 +2,7 @@
 import torch
 from torch import nn
 
+from .preserve import gather_bias, gather_tokens
 from .relative_position import image_buckets, interpolate_pos_embed, relative_bias
 
 
@@ -17,7 +18,10 @@ class ChannelLayerNorm(nn.Module):
 
 
 class ImageAdapter(nn.Module):
-    """images (B, 3, S, S) -> x (B, (S/16)²+1, D), padding mask all false, biases [(1, H, T, T)]. `second`: of a pair."""
+    """images (B, 3, S, S) -> x (B, (S/16)²+1, D), padding mask all false, biases [(1, H, T, T)]. `second`: of a pair.
+
+    With preserve (B, P), the same number for every picture: (B, P, D), (B, P) all false, [(B, H, P, P)].
+    """
 
     def __init__(self, config):
         super().__init__()
@@ -37,7 +41,7 @@ class ImageAdapter(nn.Module):
             self.type_embedding = nn.Parameter(torch.zeros(1, 1, dim))
             self.type_embedding_2 = nn.Parameter(torch.zeros(1, 1, dim))
 
-    def forward(self, images, second=False):
+    def forward(self, images, second=False, preserve=None):
         batch, grid = images.shape[0], images.shape[2] // 16
         if grid != self.side:
             raise ValueError(f"pictures must be {16 * self.side} pixels high, not {images.shape[2]} (§6.2)")
@@ -46,6 +50,9 @@ class ImageAdapter(nn.Module):
         x = x + interpolate_pos_embed(self.pos_embed, grid)
         if hasattr(self, "type_embedding"):
             x = x + self.type_embedding + (self.type_embedding_2 if second else 0)
-        padding = torch.zeros(x.shape[:2], dtype=torch.bool, device=x.device)
         buckets = image_buckets(grid).to(x.device)
+        if preserve is not None:
+            biases = [gather_bias(t.weight, buckets, preserve) for t in self.rel_pos_table_list]
+            return gather_tokens(x, preserve), preserve < 0, biases
+        padding = torch.zeros(x.shape[:2], dtype=torch.bool, device=x.device)
         return x, padding, [relative_bias(t.weight, buckets) for t in self.rel_pos_table_list]

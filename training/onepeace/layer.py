@@ -18,15 +18,15 @@ class Layer(nn.Module):
         for modality in config.branches:
             self.add_module(f"{modality}_ffn", feed_forward(dim, config.ffn_embed_dim))
         self.final_layer_norm = nn.LayerNorm(dim)
-        self.gamma_1 = nn.Parameter(torch.full((dim,), config.layer_scale_init_value))
-        self.gamma_2 = nn.Parameter(torch.full((dim,), config.layer_scale_init_value))
+        scale = config.layer_scale_init_value
+        self.gamma_1, self.gamma_2 = (nn.Parameter(torch.full((dim,), scale)) if scale else None for _ in range(2))
 
     def forward(self, x, bias, segments):
-        x = x + self.kept(self.gamma_1 * self.self_attn(self.self_attn_layer_norm(x), bias))
+        x = x + self.kept(scaled(self.gamma_1, self.self_attn(self.self_attn_layer_norm(x), bias)))
         y = self.final_layer_norm(x)
         parts = y.split([length for _, length in segments], dim=1)
         outputs = [getattr(self, f"{m}_ffn")(part) for (m, _), part in zip(segments, parts)]
-        return x + self.kept(self.gamma_2 * (outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)))
+        return x + self.kept(scaled(self.gamma_2, outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)))
 
     def kept(self, branch):
         """Stochastic depth: in training a sample's branch is dropped with probability drop_path."""
@@ -34,3 +34,8 @@ class Layer(nn.Module):
             return branch
         keep = torch.rand(branch.shape[0], 1, 1, device=branch.device) >= self.drop_path
         return branch * keep / (1 - self.drop_path)
+
+
+def scaled(gamma, x):
+    """Layer scale; the decoder has none."""
+    return x if gamma is None else gamma * x

@@ -2,6 +2,7 @@
 import torch
 from torch import nn
 
+from .preserve import gather_bias, gather_tokens
 from .relative_position import relative_bias, token_buckets
 
 PAD = 1
@@ -9,7 +10,10 @@ POSITIONS = 514
 
 
 class TextAdapter(nn.Module):
-    """ids int64 (B, T-1), right padded with 1 -> x (B, T, D), padding mask bool (B, T), biases [(1, H, T, T)]."""
+    """ids int64 (B, T-1), right padded with 1 -> x (B, T, D), padding mask bool (B, T), biases [(1, H, T, T)].
+
+    With preserve (B, P) the outputs are those of the preserved tokens: (B, P, D), (B, P), [(B, H, P, P)].
+    """
 
     def __init__(self, config):
         super().__init__()
@@ -23,7 +27,7 @@ class TextAdapter(nn.Module):
         if config.add_type_embedding:
             self.type_embedding = nn.Parameter(torch.zeros(1, 1, dim))
 
-    def forward(self, ids):
+    def forward(self, ids, preserve=None):
         batch, length = ids.shape[0], ids.shape[1] + 1
         cls = self.cls_embedding.expand(batch, -1, -1)
         x = torch.cat([cls, self.embed_tokens(ids)], dim=1) + self.embed_positions.weight[:length]  # (B, T, D)
@@ -31,4 +35,7 @@ class TextAdapter(nn.Module):
             x = x + self.type_embedding
         padding = torch.cat([torch.zeros(batch, 1, dtype=torch.bool, device=ids.device), ids.eq(PAD)], dim=1)
         buckets = token_buckets(self.bucket_size, length).to(ids.device)
+        if preserve is not None:
+            biases = [gather_bias(t.weight, buckets, preserve) for t in self.rel_pos_table_list]
+            return gather_tokens(x, preserve), preserve < 0, biases
         return x, padding, [relative_bias(t.weight, buckets) for t in self.rel_pos_table_list]

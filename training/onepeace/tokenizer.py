@@ -56,6 +56,12 @@ class Tokenizer:
         symbols = ["".join(self.bytes[b] for b in piece.encode("utf-8")) for piece in pieces]
         return [self.encoder[part] for symbol in symbols for part in self.merge(symbol)]
 
+    def word_starts(self):
+        """bool list by dictionary index: special tokens, words outside the BPE, and tokens that begin with a space (§10)."""
+        symbols = {str(i): symbol for symbol, i in self.encoder.items()}
+        space = self.bytes[ord(" ")]
+        return [True] * 4 + [symbols.get(word, space).startswith(space) for word in self.dictionary]
+
     def __call__(self, text, max_ids=MAX_IDS):
         """Hub rule: lower case, one leading space, at most `max_ids` ids, </s>."""
         ids = self.bpe_ids(" " + text.lower())[:max_ids]
