@@ -3,11 +3,13 @@
 A batch is (B, n) float32, already normalised per clip (§12). Half of the batches hold clips under a second, tiled to one second
 as the server does; the others have a word somewhere in 1 to 2 seconds of near silence. Held-out voices never enter here.
 """
+from functools import partial
+
 import numpy as np
 import torch
 
-from ..machine import prepare
 from . import sound_synthesis, speech
+from .batches import batches as draw_batches
 from .sounds import SOUND_EVENTS
 from .splits import load_splits
 
@@ -116,21 +118,6 @@ class Clips:
         return torch.from_numpy(waves), torch.tensor(rows)
 
 
-class _Batches(torch.utils.data.Dataset):
-    """Item `step` is the batch of that step, the same in every run and after every resume."""
-
-    def __init__(self, clips, batch, seed):
-        self.clips, self.batch, self.seed = clips, batch, seed
-
-    def __len__(self):
-        return 1 << 40
-
-    def __getitem__(self, step):
-        return self.clips.draw(self.batch, np.random.default_rng([*self.seed, step]))
-
-
 def batches(clips, batch, seed, first_step, workers):
     """Endless iterator of batches from `first_step` on (seed: a list of numbers), drawn ahead in `workers` processes."""
-    return iter(torch.utils.data.DataLoader(
-        _Batches(clips, batch, seed), batch_size=None, sampler=range(first_step, 1 << 40), num_workers=workers,
-        worker_init_fn=lambda _: prepare(1), **({"prefetch_factor": 4} if workers else {})))
+    return draw_batches(partial(clips.draw, batch), seed, first_step, workers)

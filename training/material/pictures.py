@@ -1,11 +1,12 @@
 """Image-text pairs: sprites of the training styles with their words, drawn in seeded batches. Twemoji never enters here."""
+from functools import partial
 import re
 
 import numpy as np
 import torch
 
-from ..machine import prepare
 from .augment import compose
+from .batches import batches as draw_batches
 from .sprites import EMOJI_STYLES, ICON_STYLES, SIDE, load_style
 from .splits import HELD_OUT_STYLE, load_splits
 from .texts import describe, icon_tags, icon_words
@@ -67,22 +68,6 @@ class Pictures:
         return pictures, texts, concepts
 
 
-class _Batches(torch.utils.data.Dataset):
-    """Item `step` is the batch of that step, the same in every run and after every resume."""
-
-    def __init__(self, pictures, batch, side, seed):
-        self.pictures, self.batch, self.side, self.seed = pictures, batch, side, seed
-
-    def __len__(self):
-        return 1 << 40
-
-    def __getitem__(self, step):
-        return self.pictures.draw(self.batch, self.side, np.random.default_rng([self.seed, step]))
-
-
 def batches(pictures, batch, side, seed, first_step, workers):
     """Endless iterator of batches from `first_step` on, drawn ahead in `workers` processes."""
-    steps = range(first_step, 1 << 40)
-    return iter(torch.utils.data.DataLoader(
-        _Batches(pictures, batch, side, seed), batch_size=None, sampler=steps, num_workers=workers,
-        worker_init_fn=lambda _: prepare(1), **({"prefetch_factor": 4} if workers else {})))
+    return draw_batches(partial(pictures.draw, batch, side), seed, first_step, workers)

@@ -1,4 +1,4 @@
-"""Writes training/splits.json: names, spoken words, held-out style, voices, speeds and pitches, and sound events.
+"""Writes training/splits.json: names, spoken words, objects of scenes, sound events, held-out style, voices, speeds, pitches.
 
     python -m training.material.splits
 
@@ -7,6 +7,7 @@ The list is committed, so that training, evaluation and other tools agree on wha
 import json
 import re
 
+from .objects import COLOURS, objects_of
 from .paths import SPLITS, package_dir
 from .sounds import SOUND_EVENTS
 from .voices import HELD_OUT_SPEED_PITCH, HELD_OUT_VOICES, TRAIN_VOICES, TRAIN_SPEED_PITCH
@@ -51,10 +52,12 @@ def main():
         "train_voices": TRAIN_VOICES,
         "train_speed_pitch": TRAIN_SPEED_PITCH,
         "sound_events": SOUND_EVENTS,
+        "colours": list(COLOURS),
+        "objects": objects_of(names),
         "words": spoken_words(names),
         "names": names,
     }
-    lists = {k: v for k, v in splits.items() if k in ("words", "names")}
+    lists = {k: v for k, v in splits.items() if k in ("objects", "words", "names")}
     head = {k: v for k, v in splits.items() if k not in lists}
     lines = json.dumps(head, indent=1)[:-2]
     for key, rows in lists.items():  # one line a row keeps diffs readable
