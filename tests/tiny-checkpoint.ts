@@ -11,14 +11,15 @@ export const TINY: ModelConfig = {
   attentionHeads: 2,
   modalities: ['text', 'image', 'audio'],
   relPosTables: 1,
-  text: { vocabSize: 4 + 256, maxPositions: 80, bucketSize: 8 },
-  image: { stemChannels: 2, bucketSize: 2, storedRelBucketSize: 2, relBucketSize: 2 },
+  text: { vocabSize: 4 + 256, maxPositions: 80, bucketSize: 8, typeEmbedding: false },
+  image: { stemChannels: 2, bucketSize: 2, storedRelBucketSize: 2, relBucketSize: 2, typeEmbedding: false },
   audio: {
     convLayers: [10, 3, 3, 3, 3, 2, 2].map((kernel, i) => ({ channels: 4, kernel, stride: i === 0 ? 5 : 2 })),
     convPosDepth: 2,
     convPosKernel: 3,
     convPosGroups: 2,
     bucketSize: 8,
+    typeEmbedding: false,
   },
 }
 

@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import { type BundleFile, type BundleManifest, FORMAT_VERSION, MANIFEST_FILE } from './manifest.ts'
+import { type BundleFile, type BundleManifest, FORMAT_VERSION, type HeadSpec, MANIFEST_FILE } from './manifest.ts'
 import { manifestSchema } from './manifest-schema.ts'
 
 export interface Bundle {
@@ -51,7 +51,24 @@ async function readManifest(dir: string): Promise<BundleManifest> {
     const details = validate.errors!.map(({ instancePath, message }) => `${instancePath || '/'} ${message}`).join('; ')
     throw new BundleError(`${path} is not a valid manifest: ${details}.`)
   }
+  const findings = [...(manifest.heads ?? []).flatMap(headFindings), ...repeatedHeads(manifest)]
+  if (findings.length > 0) throw new BundleError(`${path} is not a valid manifest: ${findings.join(' ')}`)
   return manifest
+}
+
+/** What a JSON Schema cannot say of a head. */
+function headFindings({ name, inputs, classes, labels, ...specs }: HeadSpec): string[] {
+  const missing = inputs.map((role) => (role === 'image2' ? 'image' : role)).filter((kind) => specs[kind] === undefined)
+  const findings = missing.map((kind) => `The head ${name} takes ${kind} but does not say how it must be.`)
+  if (labels && labels.length !== classes) {
+    findings.push(`The head ${name} has ${classes} classes but ${labels.length} labels.`)
+  }
+  return findings
+}
+
+function repeatedHeads({ heads = [] }: BundleManifest): string[] {
+  const repeated = heads.filter(({ name }, i) => heads.findIndex((other) => other.name === name) < i)
+  return repeated.map(({ name }) => `There are several heads named ${name}.`)
 }
 
 function parseJson(text: string, path: string): unknown {

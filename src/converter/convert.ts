@@ -1,41 +1,45 @@
 /**
- * Converts an official checkpoint into a bundle.
+ * Converts official checkpoints into a bundle: one that embeds, one or more fine-tuned ones, or all of them together.
  *
- *   checkpoint ─ config ─ tensor plan ─ check ─► weights.bin (one tensor at a time) ─► graphs ─► manifest
+ *   checkpoints ─ config ─ tensor plan ─ check ─► weights.bin (one tensor at a time) ─► graphs ─► manifest
  *
  * The bundle appears under its name only when it is whole: everything is written to a folder beside it first.
  */
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import type { AudioSpec, BundleFile, BundleManifest, ImageSpec, Precision, TextSpec } from '../bundle/manifest.ts'
+import type { BundleFile, BundleManifest, HeadTask, Precision } from '../bundle/manifest.ts'
 import { FORMAT_VERSION, MANIFEST_FILE } from '../bundle/manifest.ts'
-import { hashFile } from '../bundle/open.ts'
-import { openCheckpoint } from '../checkpoint/checkpoint.ts'
-import type { Modality } from '../modality.ts'
-import { buildBranchGraph } from '../model/branches.ts'
-import { inferConfig, type ModelConfig, PATCH_SIZE_PX } from '../model/config.ts'
-import { buildImagePreprocessGraph } from '../model/image-preprocess.ts'
-import { checkTensors, planTensors } from '../model/tensors.ts'
-import type { ExternalTensor } from '../onnx/external-data.ts'
-import type { GraphBuilder } from '../onnx/graph-builder.ts'
+import { ExternalDataWriter } from '../onnx/external-data.ts'
+import type { Weights } from '../onnx/graph-builder.ts'
 import { ConvertError } from './convert-error.ts'
-import { renameOldTensors } from './old-names.ts'
-import { checkStoredBuckets } from './stored-buckets.ts'
+import { GraphFiles, type HeadIdentity } from './graphs.ts'
+import { headTask } from './head-task.ts'
+import { readLabels } from './labels.ts'
+import { openSource, type Source } from './source.ts'
 import { copyTokenizer } from './tokenizer-files.ts'
 import { readLogitScale, writeWeights } from './weights.ts'
 
-/** BPE ids kept of a text; sounds: 16 kHz, tiled to 1 s, cut to 15 s (hub_interface.py:134-193). */
-const MAX_TOKENS = 70
-const AUDIO_WINDOW = { sampleRateHz: 16_000, minSamples: 16_000, maxSamples: 240_000 }
 const WEIGHTS_FILE = 'weights.bin'
+/** As the manifest's schema has it. */
+const HEAD_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
+
+export interface HeadOption {
+  name: string
+  checkpointPath: string
+}
 
 export interface ConvertOptions {
+  /** A pre-training or retrieval checkpoint; or a fine-tuned one alone, whose head is then named after the file. */
   checkpointPath: string
-  /** Folder with `encoder.json`, `vocab.bpe` and `dict.txt`; needed if the checkpoint has a text branch. */
+  /** Fine-tuned checkpoints that join the bundle. */
+  heads?: readonly HeadOption[] | undefined
+  /** What a head is for, by its name, where its checkpoint does not say. */
+  headTasks?: Readonly<Record<string, HeadTask>> | undefined
+  /** Folder with `encoder.json`, `vocab.bpe` and `dict.txt`; needed if a checkpoint has a text branch. */
   bpeDir?: string | undefined
   outDir: string
   precision: Precision
-  /** Side of the model's picture input, a multiple of 16; default: the checkpoint's own. */
+  /** Side of the picture input of `checkpointPath`, a multiple of 16; default: the checkpoint's own, as for the heads. */
   imageSizePx?: number | undefined
   /** Default: the last part of `outDir`. */
   name?: string | undefined
@@ -46,8 +50,13 @@ export interface ConvertOptions {
 
 export interface ConvertResult {
   manifest: BundleManifest
-  /** Tensors of the checkpoint that an embedding does not need. */
+  /** Tensors of the checkpoints that no graph needs. */
   unusedTensors: string[]
+}
+
+/** A checkpoint, and what its head is if it has one. */
+interface NamedSource extends Source {
+  head?: HeadIdentity
 }
 
 /** @throws ConvertError, CheckpointError, ModelConfigError, TensorMismatchError */
@@ -59,7 +68,7 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Conver
   await mkdir(dirname(outDir), { recursive: true })
   const workDir = await mkdtemp(`${outDir}.partial-`)
   try {
-    const result = await writeBundle(workDir, options)
+    const result = await openAndWrite(workDir, options)
     await chmod(workDir, 0o755) // mkdtemp makes folders that only their owner may read
     await rm(outDir, { recursive: true, force: true })
     await rename(workDir, outDir)
@@ -70,73 +79,119 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Conver
   }
 }
 
-async function writeBundle(dir: string, options: ConvertOptions): Promise<ConvertResult> {
-  const checkpoint = renameOldTensors(await openCheckpoint(options.checkpointPath))
+async function openAndWrite(dir: string, options: ConvertOptions): Promise<ConvertResult> {
+  const sources: NamedSource[] = []
   try {
-    const config = inferConfig(checkpoint.tensors.values(), checkpoint.cfg, options.imageSizePx)
-    const plan = planTensors(config)
-    const unusedTensors = checkTensors(checkpoint.tensors.values(), plan, config)
-    await checkStoredBuckets(checkpoint, config)
-    const tokenizer = config.text ? await copyTokenizer(options.bpeDir, dir, config.text.vocabSize) : undefined
-    const weightsPath = join(dir, WEIGHTS_FILE)
-    const weights = await writeWeights(checkpoint, plan, config, weightsPath, options.precision, options.onProgress)
-    const specs = await writeGraphs(dir, config, weights.tensors)
-    const manifest: BundleManifest = {
-      formatVersion: FORMAT_VERSION,
-      name: options.name ?? basename(resolve(options.outDir)),
-      embedDim: config.embedDim,
-      precision: options.precision,
-      modalities: [...config.modalities],
-      logitScale: await readLogitScale(checkpoint),
-      ...specs.specs,
-      ...(tokenizer ? { tokenizer: tokenizer.names } : {}),
-      weights: WEIGHTS_FILE,
-      ...(options.licence ? { licence: options.licence } : {}),
-      files: [weights.file, ...specs.files, ...(tokenizer?.files ?? [])],
-    }
-    await writeFile(join(dir, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`)
-    return { manifest, unusedTensors }
+    await openAll(sources, options)
+    return await writeBundle(dir, sources, options)
   } finally {
-    await checkpoint.close()
+    await Promise.all(sources.map(({ checkpoint }) => checkpoint.close()))
   }
 }
 
-interface Specs {
-  text?: TextSpec
-  image?: ImageSpec
-  audio?: AudioSpec
+/** Opens and checks every checkpoint before the first byte is written; fills `sources`, so that the caller can close them. */
+async function openAll(sources: NamedSource[], options: ConvertOptions): Promise<void> {
+  const { checkpointPath, heads = [], headTasks = {} } = options
+  const nameless = await openSource(checkpointPath, options.imageSizePx)
+  sources.push(nameless)
+  if (nameless.config.head) {
+    if (heads.length > 0) {
+      throw new ConvertError(
+        `${checkpointPath} is itself fine-tuned: name a pre-training or retrieval checkpoint first.`,
+      )
+    }
+    const name = basename(checkpointPath).replace(/\.[^.]*$/, '')
+    sources[0] = { ...nameless, head: await identify({ name, checkpointPath }, nameless, headTasks) }
+  }
+  for (const head of heads) {
+    const source = await openSource(head.checkpointPath)
+    sources.push(source)
+    if (!source.config.head) throw new ConvertError(`${head.checkpointPath} has no head: it is not fine-tuned.`)
+    sources[sources.length - 1] = { ...source, head: await identify(head, source, headTasks) }
+  }
+  checkNames(sources, headTasks)
 }
 
-async function writeGraphs(
+async function identify(
+  { name, checkpointPath }: HeadOption,
+  { config, checkpoint }: Source,
+  tasks: Readonly<Record<string, HeadTask>>,
+): Promise<HeadIdentity> {
+  const task = headTask(name, config, checkpoint.cfg, tasks[name])
+  const labels = await readLabels(checkpointPath, config.head!.classes)
+  return { name, task, ...(labels && { labels }) }
+}
+
+function checkNames(sources: readonly NamedSource[], tasks: Readonly<Record<string, HeadTask>>): void {
+  const names = sources.flatMap(({ head }) => head?.name ?? [])
+  const bad = names.find((name) => !HEAD_NAME.test(name))
+  if (bad !== undefined) {
+    throw new ConvertError(`A head cannot be named '${bad}': use letters, digits, dots, dashes and underscores.`)
+  }
+  const repeated = names.find((name, i) => names.indexOf(name) < i)
+  if (repeated !== undefined) throw new ConvertError(`There are two heads named ${repeated}: give each its own name.`)
+  const stray = Object.keys(tasks).find((name) => !names.includes(name))
+  if (stray !== undefined) {
+    throw new ConvertError(`--head-task names ${stray}, but the heads are: ${names.join(', ') || 'none'}.`)
+  }
+}
+
+async function writeBundle(
   dir: string,
-  config: ModelConfig,
-  weights: ReadonlyMap<string, ExternalTensor>,
-): Promise<{ specs: Specs; files: BundleFile[] }> {
-  const graphs = new Map<string, GraphBuilder>()
-  for (const modality of config.modalities) {
-    graphs.set(graphFile(modality), buildBranchGraph(modality, config, weights))
+  sources: readonly NamedSource[],
+  options: ConvertOptions,
+): Promise<ConvertResult> {
+  const tokenizer = await addTokenizer(dir, sources, options.bpeDir)
+  const { weights, file } = await writeAllWeights(dir, sources, options)
+  const graphs = new GraphFiles(dir)
+  const [first] = sources as [NamedSource]
+  const specs = first.head ? {} : graphs.addBranches(first.config, weights[0]!)
+  const heads = sources.flatMap(({ head, config }, i) => (head ? [graphs.addHead(head, config, weights[i]!)] : []))
+  const manifest: BundleManifest = {
+    formatVersion: FORMAT_VERSION,
+    name: options.name ?? basename(resolve(options.outDir)),
+    embedDim: first.config.embedDim,
+    precision: options.precision,
+    modalities: first.head ? [] : [...first.config.modalities],
+    logitScale: await readLogitScale(first.checkpoint),
+    ...specs,
+    ...(heads.length > 0 ? { heads } : {}),
+    ...(tokenizer ? { tokenizer: tokenizer.names } : {}),
+    weights: WEIGHTS_FILE,
+    ...(options.licence ? { licence: options.licence } : {}),
+    files: [file, ...(await graphs.write()), ...(tokenizer?.files ?? [])],
   }
-  const specs: Specs = {}
-  if (config.text) {
-    specs.text = { graph: graphFile('text'), maxTokens: MAX_TOKENS, vocabSize: config.text.vocabSize }
-  }
-  if (config.image) {
-    const sizePx = config.image.relBucketSize * PATCH_SIZE_PX
-    specs.image = { graph: graphFile('image'), preprocessGraph: 'image_preprocess.onnx', sizePx }
-    graphs.set(specs.image.preprocessGraph, buildImagePreprocessGraph(sizePx))
-  }
-  if (config.audio) {
-    const convLayers = config.audio.convLayers.map(({ kernel, stride }) => ({ kernel, stride }))
-    specs.audio = { graph: graphFile('audio'), ...AUDIO_WINDOW, convLayers }
-  }
-  const files = await Promise.all([...graphs].map(([name, graph]) => writeGraph(dir, name, graph)))
-  return { specs, files }
+  await writeFile(join(dir, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`)
+  return { manifest, unusedTensors: sources.flatMap(({ unusedTensors }) => unusedTensors) }
 }
 
-const graphFile = (modality: Modality): string => `${modality}.onnx`
+/** One tokenizer serves all: every text branch must have as many rows as its dictionary. */
+async function addTokenizer(dir: string, sources: readonly NamedSource[], bpeDir: string | undefined) {
+  const sizes = [...new Set(sources.flatMap(({ config }) => config.text?.vocabSize ?? []))]
+  if (sizes.length > 1) {
+    throw new ConvertError(
+      `The checkpoints embed vocabularies of different size (${sizes.join(', ')}); one must serve all.`,
+    )
+  }
+  return sizes[0] === undefined ? undefined : copyTokenizer(bpeDir, dir, sizes[0])
+}
 
-async function writeGraph(dir: string, name: string, graph: GraphBuilder): Promise<BundleFile> {
-  const bytes = graph.encode()
-  await writeFile(join(dir, name), bytes)
-  return { path: name, bytes: bytes.length, sha256: await hashFile(join(dir, name)) }
+async function writeAllWeights(
+  dir: string,
+  sources: readonly NamedSource[],
+  { precision, onProgress }: ConvertOptions,
+): Promise<{ weights: Weights[]; file: BundleFile }> {
+  const total = sources.reduce((sum, { plan }) => sum + plan.length, 0)
+  let done = 0
+  const writer = await ExternalDataWriter.create(join(dir, WEIGHTS_FILE))
+  try {
+    const weights: Weights[] = []
+    for (const source of sources) {
+      weights.push(await writeWeights(writer, source, precision, () => onProgress?.(++done, total)))
+    }
+    return { weights, file: await writer.finish() }
+  } catch (error) {
+    await writer.abandon()
+    throw error
+  }
 }

@@ -21,7 +21,7 @@ export async function copyTokenizer(
 ): Promise<{ names: typeof NAMES; files: BundleFile[] }> {
   if (!bpeDir) {
     throw new ConvertError(
-      `The checkpoint has a text branch: say with --bpe where ${Object.values(NAMES).join(', ')} are.`,
+      `A checkpoint has a text branch: say with --bpe where ${Object.values(NAMES).join(', ')} are.`,
     )
   }
   const dictionary = await readFile(join(bpeDir, NAMES.dictionary), 'utf8').catch((cause: unknown) => {

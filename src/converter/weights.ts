@@ -1,42 +1,39 @@
-/** Streams a checkpoint's tensors into the one weights file of a bundle, in the bundle's precision. */
-import type { BundleFile, Precision } from '../bundle/manifest.ts'
+/** Streams checkpoints' tensors into the one weights file of a bundle, in the bundle's precision. */
+import type { Precision } from '../bundle/manifest.ts'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
-import type { ModelConfig } from '../model/config.ts'
 import { IMAGE_BUCKETS } from '../model/image-adapter.ts'
 import { imageBuckets } from '../model/positions.ts'
-import { DEFAULT_LOGIT_SCALE, LOGIT_SCALE, type TensorPlan } from '../model/tensors.ts'
-import { ExternalDataWriter, type ExternalTensor } from '../onnx/external-data.ts'
+import { DEFAULT_LOGIT_SCALE, LOGIT_SCALE } from '../model/tensors.ts'
+import type { ExternalDataWriter, ExternalTensor } from '../onnx/external-data.ts'
+import type { Weights } from '../onnx/graph-builder.ts'
 import { toHalf } from '../onnx/half.ts'
 import { ConvertError } from './convert-error.ts'
+import type { Source } from './source.ts'
 
-/** Holds one tensor at a time. @throws ConvertError where a value has no half */
+/**
+ * Adds the tensors of one checkpoint, holding one at a time.
+ * @returns where they lie, by their names in the checkpoint
+ * @throws ConvertError where a value has no half
+ */
 export async function writeWeights(
-  checkpoint: Checkpoint,
-  plan: readonly TensorPlan[],
-  config: ModelConfig,
-  path: string,
+  writer: ExternalDataWriter,
+  { checkpoint, plan, config }: Source,
   precision: Precision,
-  onProgress?: (done: number, total: number) => void,
-): Promise<{ file: BundleFile; tensors: ReadonlyMap<string, ExternalTensor> }> {
-  const writer = await ExternalDataWriter.create(path)
-  try {
-    for (const [index, { name, storedShape, store }] of plan.entries()) {
-      const values = store(await checkpoint.readFloat32(name))
-      if (precision === 'fp16') await writer.add(name, 'float16', storedShape, bytesOf(halves(name, values)))
-      else await writer.add(name, 'float32', storedShape, bytesOf(values))
-      onProgress?.(index + 1, plan.length)
-    }
-    if (config.image) await addImageBuckets(writer, config.image.relBucketSize)
-    return { file: await writer.finish(), tensors: writer.tensors }
-  } catch (error) {
-    await writer.abandon()
-    throw error
+  onTensor: () => void,
+): Promise<Weights> {
+  const weights = new Map<string, ExternalTensor>()
+  for (const { name, storedShape, store } of plan) {
+    const values = store(await checkpoint.readFloat32(name))
+    const stored = precision === 'fp16' ? halves(name, values) : values
+    weights.set(name, await writer.add(precision === 'fp16' ? 'float16' : 'float32', storedShape, bytesOf(stored)))
+    onTensor()
   }
-}
-
-async function addImageBuckets(writer: ExternalDataWriter, relBucketSize: number): Promise<void> {
-  const tokens = relBucketSize ** 2 + 1
-  await writer.add(IMAGE_BUCKETS, 'int32', [tokens, tokens], bytesOf(imageBuckets(relBucketSize)))
+  if (config.image) {
+    const tokens = config.image.relBucketSize ** 2 + 1
+    const buckets = bytesOf(imageBuckets(config.image.relBucketSize))
+    weights.set(IMAGE_BUCKETS, await writer.add('int32', [tokens, tokens], buckets))
+  }
+  return weights
 }
 
 function halves(name: string, values: Float32Array): Uint16Array {

@@ -9,8 +9,8 @@
  */
 import type { GraphBuilder, Value } from '../onnx/graph-builder.ts'
 import type { ConvLayer, ModelConfig } from './config.ts'
-import type { Sequence } from './encoder.ts'
-import { gelu, layerNorm, linear, plainLayerNorm, prependCls } from './operations.ts'
+import type { Sequence } from './joint-sequence.ts'
+import { gelu, layerNorm, linear, plainLayerNorm, prependCls, withType } from './operations.ts'
 import { relativeBiases, tokenBucketTable } from './relative-bias.ts'
 
 const ADAPTER = 'encoder_wrapper.audio_adapter'
@@ -23,7 +23,8 @@ export function audioAdapter(g: GraphBuilder, waveforms: Value, padding: Value, 
     const frames = frontEnd(g, waveforms, audio.convLayers) // (B, T, D)
     const positions = convPositions(g, frames, config) // (B, T, D)
     const content = prependCls(g, g.weight(`${ADAPTER}.cls_embedding`), frames, D)
-    const x = g.op('Add', [content, prependCls(g, g.weight(`${ADAPTER}.cls_pos_embed`), positions, D)]) // (B, T+1, D)
+    const placed = g.op('Add', [content, prependCls(g, g.weight(`${ADAPTER}.cls_pos_embed`), positions, D)])
+    const x = withType(g, placed, ADAPTER, audio) // (B, T+1, D)
     const buckets = tokenBucketTable(g, x, audio.bucketSize)
     return { x, padding, biases: relativeBiases(g, 'audio', buckets, relPosTables) }
   })

@@ -4,11 +4,8 @@
  * Source: the architecture and checkpoint layout of OFA-Sys/ONE-PEACE (`unify_model_config.py`, `one_peace_retrieval.py`).
  */
 import { MODALITIES, type Modality } from '../modality.ts'
-
-export interface TensorShape {
-  name: string
-  shape: readonly number[]
-}
+import { type HeadConfig, hasHead, inferHead, isSegmenter } from './head-config.ts'
+import { type Cfg, ModelConfigError, Shapes, section, type TensorShape } from './shapes.ts'
 
 export interface ConvLayer {
   channels: number
@@ -27,7 +24,13 @@ export interface ModelConfig {
   modalities: readonly Modality[]
   /** One relative position table for all layers, or one a layer. */
   relPosTables: number
-  text?: { vocabSize: number; maxPositions: number; bucketSize: number }
+  text?: {
+    vocabSize: number
+    maxPositions: number
+    bucketSize: number
+    /** A vector on every token that says it is text (`add_type_embedding`). */
+    typeEmbedding: boolean
+  }
   image?: {
     /** Channels of the hMLP stem, D/4. */
     stemChannels: number
@@ -37,6 +40,7 @@ export interface ModelConfig {
     storedRelBucketSize: number
     /** r: side of the grid of the model input, image side / 16. */
     relBucketSize: number
+    typeEmbedding: boolean
   }
   audio?: {
     convLayers: readonly ConvLayer[]
@@ -44,7 +48,10 @@ export interface ModelConfig {
     convPosKernel: number
     convPosGroups: number
     bucketSize: number
+    typeEmbedding: boolean
   }
+  /** Of a fine-tuned checkpoint, which does not embed; the others have none. */
+  head?: HeadConfig
 }
 
 export const PATCH_SIZE_PX = 16
@@ -59,58 +66,22 @@ const HEAD_TYPES: Record<string, readonly Modality[]> = {
   val: MODALITIES,
 }
 
-/** The checkpoint is not one that can be converted; the message says why. */
-export class ModelConfigError extends Error {
-  override name = 'ModelConfigError'
-}
-
-/** Shape lookup that names what is missing. */
-class Shapes {
-  readonly #shapes: Map<string, readonly number[]>
-
-  constructor(tensors: Iterable<TensorShape>) {
-    this.#shapes = new Map([...tensors].map(({ name, shape }) => [name, shape]))
-  }
-
-  dim(name: string, axis: number): number {
-    const size = this.#shapes.get(name)?.[axis]
-    if (size === undefined) {
-      throw new ModelConfigError(
-        `The checkpoint has no tensor ${name}, without which its configuration cannot be told.`,
-      )
-    }
-    return size
-  }
-
-  has(name: string): boolean {
-    return this.#shapes.has(name)
-  }
-
-  /** How many of `name(0)`, `name(1)`, … there are. */
-  count(name: (index: number) => string, first = 0): number {
-    let count = 0
-    while (this.#shapes.has(name(first + count))) count++
-    return count
-  }
-}
+const CLS_EMBEDDING = (modality: Modality): string => `encoder_wrapper.${modality}_adapter.cls_embedding`
+const PROJECTION = (modality: Modality): string => `${modality}_proj.weight`
+const TYPE_EMBEDDING = (modality: Modality): string => `encoder_wrapper.${modality}_adapter.type_embedding`
 
 /**
  * @param imageSizePx side of the model input; default: what the checkpoint was made for. A multiple of 16.
  * @throws ModelConfigError
  */
-export function inferConfig(
-  tensors: Iterable<TensorShape>,
-  cfg: Readonly<Record<string, unknown>>,
-  imageSizePx?: number,
-): ModelConfig {
+export function inferConfig(tensors: Iterable<TensorShape>, cfg: Cfg, imageSizePx?: number): ModelConfig {
   const shapes = new Shapes(tensors)
   const modalities = inferModalities(shapes, cfg)
   const first = modalities[0]
-  const cls = `encoder_wrapper.${first}_adapter.cls_embedding`
   const table = (index: number) => `encoder_wrapper.${first}_adapter.rel_pos_table_list.${index}.weight`
   const ffn = `encoder_wrapper.fusion_model.layers.0.${first}_ffn.0.wi_0.weight`
   const config: ModelConfig = {
-    embedDim: shapes.dim(cls, 2),
+    embedDim: shapes.dim(CLS_EMBEDDING(first!), 2),
     ffnEmbedDim: shapes.dim(ffn, 0),
     layers: shapes.count((layer) => `encoder_wrapper.fusion_model.layers.${layer}.self_attn.q_proj.weight`),
     attentionHeads: shapes.dim(table(0), 1),
@@ -120,6 +91,8 @@ export function inferConfig(
   if (modalities.includes('text')) config.text = inferText(shapes)
   if (modalities.includes('image')) config.image = inferImage(shapes, imageSizePx ?? configuredImageSize(cfg))
   if (modalities.includes('audio')) config.audio = inferAudio(shapes, cfg)
+  const head = inferHead(shapes, cfg, modalities, config.embedDim)
+  if (head) config.head = head
   return checkConfig(config)
 }
 
@@ -136,15 +109,12 @@ function checkConfig(config: ModelConfig): ModelConfig {
   return config
 }
 
-function inferModalities(shapes: Shapes, cfg: Readonly<Record<string, unknown>>): readonly Modality[] {
-  if (shapes.has('classify_head.classifier.0.weight')) {
-    throw new ModelConfigError(
-      'This is a fine-tuned classification checkpoint; only pre-training and retrieval checkpoints can be converted.',
-    )
-  }
+function inferModalities(shapes: Shapes, cfg: Cfg): readonly Modality[] {
+  if (isSegmenter(shapes)) return ['image']
   const headType = section(cfg, 'task').head_type
   const named = typeof headType === 'string' ? HEAD_TYPES[headType] : undefined
-  const modalities = named ?? MODALITIES.filter((modality) => shapes.has(`${modality}_proj.weight`))
+  const sign = hasHead(shapes) ? CLS_EMBEDDING : PROJECTION
+  const modalities = named ?? MODALITIES.filter((modality) => shapes.has(sign(modality)))
   if (modalities.length === 0) {
     throw new ModelConfigError('The checkpoint has no text, image or audio branch: is it a ONE-PEACE checkpoint?')
   }
@@ -157,6 +127,7 @@ function inferText(shapes: Shapes): NonNullable<ModelConfig['text']> {
     vocabSize: shapes.dim(`${adapter}.embed_tokens.weight`, 0),
     maxPositions: shapes.dim(`${adapter}.embed_positions.weight`, 0),
     bucketSize: (shapes.dim(`${adapter}.rel_pos_table_list.0.weight`, 0) - 2) / 2,
+    typeEmbedding: shapes.has(TYPE_EMBEDDING('text')),
   }
 }
 
@@ -179,10 +150,11 @@ function inferImage(shapes: Shapes, wantedSizePx: number | undefined): NonNullab
     bucketSize: Math.sqrt(shapes.dim(`${adapter}.pos_embed`, 0) - 1),
     storedRelBucketSize,
     relBucketSize,
+    typeEmbedding: shapes.has(TYPE_EMBEDDING('image')),
   }
 }
 
-function inferAudio(shapes: Shapes, cfg: Readonly<Record<string, unknown>>): NonNullable<ModelConfig['audio']> {
+function inferAudio(shapes: Shapes, cfg: Cfg): NonNullable<ModelConfig['audio']> {
   const adapter = 'encoder_wrapper.audio_adapter'
   const convWeight = (layer: number) => `${adapter}.embed_audios.0.conv_layers.${layer}.0.weight`
   const posWeight = (block: number) => `${adapter}.embed_positions.${block}.0.weight`
@@ -203,25 +175,21 @@ function inferAudio(shapes: Shapes, cfg: Readonly<Record<string, unknown>>): Non
     convPosKernel: shapes.dim(posWeight(1), 2),
     convPosGroups: shapes.dim(posWeight(1), 0) / shapes.dim(posWeight(1), 1),
     bucketSize: (shapes.dim(`${adapter}.rel_pos_table_list.0.weight`, 0) - 2) / 2,
+    typeEmbedding: shapes.has(TYPE_EMBEDDING('audio')),
   }
 }
 
-function configuredImageSize(cfg: Readonly<Record<string, unknown>>): number | undefined {
+function configuredImageSize(cfg: Cfg): number | undefined {
   const size = section(cfg, 'task').patch_image_size
   return typeof size === 'number' ? size : undefined
 }
 
 /** Strides out of fairseq's `feature_encoder_spec`, a Python expression like `[(512, 10, 5)] + [(512, 3, 2)] * 4`. */
-function configuredStrides(cfg: Readonly<Record<string, unknown>>): number[] {
+function configuredStrides(cfg: Cfg): number[] {
   const adapter = section(section(section(cfg, 'model'), 'encoder'), 'audio_adapter')
   const spec = adapter.feature_encoder_spec
   if (typeof spec !== 'string') return DEFAULT_STRIDES
   const terms = [...spec.matchAll(/\[\(\s*\d+\s*,\s*\d+\s*,\s*(\d+)\s*\)\]\s*(?:\*\s*(\d+))?/g)]
   if (terms.length === 0) throw new ModelConfigError(`The feature_encoder_spec "${spec}" is not understood.`)
   return terms.flatMap(([, stride, times]) => Array<number>(Number(times ?? 1)).fill(Number(stride)))
-}
-
-function section(cfg: Readonly<Record<string, unknown>>, key: string): Readonly<Record<string, unknown>> {
-  const value = cfg[key]
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }

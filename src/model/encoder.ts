@@ -1,42 +1,38 @@
 /**
- * The encoder of one modality, as in the paper: adapter, transformer, final norm, projection, L2 normalisation.
+ * The encoder as in the paper: adapters, shared transformer, final norm; for an embedding projection and L2 normalisation.
  * Sources: transformer_encoder.py:74-236, one_peace_retrieval.py:96-120.
  */
 import type { Modality } from '../modality.ts'
 import type { GraphBuilder, Value } from '../onnx/graph-builder.ts'
 import type { ModelConfig } from './config.ts'
-import { transformerLayer } from './layer.ts'
+import { geglu } from './geglu.ts'
+import { joinSequences, type Sequence } from './joint-sequence.ts'
+import { type FeedForward, transformerLayer } from './layer.ts'
 import { layerNorm, linear } from './operations.ts'
 
-/** What an adapter makes of an input. T counts the CLS position. */
-export interface Sequence {
-  /** float32 (B, T, D) */
-  x: Value
-  /** bool (B, T), true = padding; absent where a modality has none. */
-  padding?: Value
-  /** One bias (1, H, T, T) for all layers, or one a layer. */
-  biases: readonly Value[]
+/** One modality's tokens on their way through the transformer. */
+export interface Part {
+  modality: Modality
+  sequence: Sequence
 }
 
 /** torch.nn.functional.normalize's guard against division by zero. */
 const NORM_EPSILON = 1e-12
 
-/** Token features after the modality's final norm, (B, T, D). */
-export function transformer(g: GraphBuilder, sequence: Sequence, modality: Modality, config: ModelConfig): Value {
+/** Token features of each part after its modality's final norm, (B, T_i, D). Parts: one, or text and a medium. */
+export function transformer(g: GraphBuilder, parts: readonly Part[], config: ModelConfig): Value[] {
   return g.scope('encoder', () => {
-    const { biases } = sequence
-    let x = sequence.x
-    let keyBias: Value | undefined
-    if (sequence.padding) {
-      x = g.op('Where', [g.op('Unsqueeze', [sequence.padding, g.int64([2])]), g.scalar(0), x])
-      const keys = g.op('Where', [sequence.padding, g.scalar(Number.NEGATIVE_INFINITY), g.scalar(0)]) // (B, T)
-      keyBias = g.op('Unsqueeze', [keys, g.int64([1, 2])]) // (B, 1, 1, T)
-    }
-    const masked = biases.map((bias) => (keyBias ? g.op('Add', [bias, keyBias]) : bias))
+    const sequences = parts.map(({ sequence }) => sequence)
+    const { x: joint, biases, split, join } = joinSequences(g, sequences)
+    const feedForward: FeedForward = (y, path) =>
+      join(split(y).map((tokens, i) => geglu(g, tokens, `${path}.${parts[i]!.modality}_ffn`)))
+    let x = joint
     for (let layer = 0; layer < config.layers; layer++) {
-      x = transformerLayer(g, x, layer, modality, config, masked[layer] ?? masked[0]!)
+      x = transformerLayer(g, x, layer, config, biases[layer] ?? biases[0]!, feedForward)
     }
-    return layerNorm(g, x, `encoder_wrapper.fusion_model.${modality}_layer_norm`)
+    return split(x).map((tokens, i) =>
+      layerNorm(g, tokens, `encoder_wrapper.fusion_model.${parts[i]!.modality}_layer_norm`),
+    )
   })
 }
 

@@ -1,22 +1,23 @@
 /**
- * One transformer layer: attention shared by the modalities, then the modality's own feed-forward network; both residual
+ * One transformer layer: attention shared by the modalities, then each modality's own feed-forward network; both residual
  * and scaled by a learned vector (layer scale). Source: transformer_layer.py:165-228.
  */
-import type { Modality } from '../modality.ts'
 import type { GraphBuilder, Value } from '../onnx/graph-builder.ts'
 import { selfAttention } from './attention.ts'
 import type { ModelConfig } from './config.ts'
-import { geglu } from './geglu.ts'
 import { layerNorm } from './operations.ts'
+
+/** (B, T, D) → (B, T, D): each token through its modality's network, whose tensors lie under `path` of the layer. */
+export type FeedForward = (y: Value, path: string) => Value
 
 /** (B, T, D) → (B, T, D) */
 export function transformerLayer(
   g: GraphBuilder,
   x: Value,
   layer: number,
-  modality: Modality,
   config: ModelConfig,
   bias: Value,
+  feedForward: FeedForward,
 ): Value {
   const path = `encoder_wrapper.fusion_model.layers.${layer}`
   const residual = (input: Value, branch: Value, gamma: string) =>
@@ -30,6 +31,6 @@ export function transformerLayer(
       bias,
     )
     const h = residual(x, attended, 'gamma_1')
-    return residual(h, geglu(g, layerNorm(g, h, `${path}.final_layer_norm`), `${path}.${modality}_ffn`), 'gamma_2')
+    return residual(h, feedForward(layerNorm(g, h, `${path}.final_layer_norm`), path), 'gamma_2')
   })
 }

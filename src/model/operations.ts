@@ -17,6 +17,12 @@ export function layerNorm(g: GraphBuilder, x: Value, path: string): Value {
   return g.scope(path.split('.').at(-1)!, () => normalise(g, x, g.weight(`${path}.weight`), g.weight(`${path}.bias`)))
 }
 
+/** LayerNorm over the channels of each pixel, (B, C, h, w). */
+export function channelNorm(g: GraphBuilder, x: Value, path: string): Value {
+  const last = g.op('Transpose', [x], { perm: [0, 2, 3, 1] }) // (B, h, w, C)
+  return g.op('Transpose', [layerNorm(g, last, path)], { perm: [0, 3, 1, 2] })
+}
+
 /** LayerNorm over the last axis of width `dim`, without learned scale and shift. */
 export function plainLayerNorm(g: GraphBuilder, x: Value, dim: number): Value {
   return normalise(g, x, g.float32(Array<number>(dim).fill(1)), g.float32(Array<number>(dim).fill(0)))
@@ -40,4 +46,9 @@ export function sizeOf(g: GraphBuilder, x: Value, axis: number): Value {
 export function prependCls(g: GraphBuilder, cls: Value, x: Value, embedDim: number): Value {
   const shape = g.op('Concat', [sizeOf(g, x, 0), g.int64([1, embedDim])], { axis: 0 })
   return g.op('Concat', [g.op('Expand', [cls, shape]), x], { axis: 1 })
+}
+
+/** `x` (B, T, D) marked with its modality's `type_embedding`, where the checkpoint has one. */
+export function withType(g: GraphBuilder, x: Value, adapter: string, config: { typeEmbedding: boolean }): Value {
+  return config.typeEmbedding ? g.op('Add', [x, g.weight(`${adapter}.type_embedding`)]) : x
 }

@@ -4,43 +4,17 @@
  * Source: the state dict layout of `one_peace_retrieval.py` and `unify_model.py`.
  */
 import type { Modality } from '../modality.ts'
-import type { ModelConfig, TensorShape } from './config.ts'
+import type { ModelConfig } from './config.ts'
+import { headTensors } from './head-tensors.ts'
 import { enlargeRelPosTable, resizePosEmbed } from './interpolation.ts'
 import { imageTableRows } from './positions.ts'
-
-export interface TensorPlan {
-  /** Name in the checkpoint, kept verbatim in the bundle. */
-  name: string
-  /** Shape in the checkpoint. */
-  shape: readonly number[]
-  /** Shape in the bundle, where `store` changes it. */
-  storedShape: readonly number[]
-  /** From the checkpoint's values to the bundle's. */
-  store: (values: Float32Array) => Float32Array
-}
+import type { TensorShape } from './shapes.ts'
+import { asIs, linear, norm, type TensorPlan } from './tensor-plan.ts'
 
 const ENCODER = 'encoder_wrapper'
 export const LOGIT_SCALE = 'logit_scale'
 /** ln(1/0.07), what an absent `logit_scale` means (one_peace_retrieval.py). */
 export const DEFAULT_LOGIT_SCALE = Math.log(1 / 0.07)
-
-const asIs = (name: string, ...shape: number[]): TensorPlan => ({ name, shape, storedShape: shape, store: (x) => x })
-
-/** A Linear's weight [out, in] is stored transposed [in, out], as MatMul takes it, so that no runtime transposes it. */
-const linear = (name: string, outDim: number, inDim: number): TensorPlan => ({
-  name,
-  shape: [outDim, inDim],
-  storedShape: [inDim, outDim],
-  store: (values) => transpose(values, outDim, inDim),
-})
-
-const norm = (name: string, dim: number): TensorPlan[] => [asIs(`${name}.weight`, dim), asIs(`${name}.bias`, dim)]
-
-function transpose(values: Float32Array, rows: number, columns: number): Float32Array {
-  const out = new Float32Array(values.length)
-  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[c * rows + r] = values[r * columns + c]!
-  return out
-}
 
 /** Every tensor that the graphs of `config` need, in the order in which they are written. */
 export function planTensors(config: ModelConfig): TensorPlan[] {
@@ -50,13 +24,23 @@ export function planTensors(config: ModelConfig): TensorPlan[] {
     ...(config.image ? imageAdapter(config, config.image) : []),
     ...(config.audio ? audioAdapter(config, config.audio) : []),
     ...Array.from({ length: config.layers }, (_, layer) => transformerLayer(config, layer)).flat(),
-    ...modalities.flatMap((modality) => [
-      ...norm(`${ENCODER}.fusion_model.${modality}_layer_norm`, D),
-      linear(`${modality}_proj.weight`, D, D),
-      asIs(`${modality}_proj.bias`, D),
-    ]),
+    ...modalities.flatMap((modality) => norm(`${ENCODER}.fusion_model.${modality}_layer_norm`, D)),
+    ...(config.head ? headTensors(config, config.head) : modalities.flatMap((modality) => projection(modality, D))),
   ]
 }
+
+const projection = (modality: Modality, embedDim: number): TensorPlan[] => [
+  linear(`${modality}_proj.weight`, embedDim, embedDim),
+  asIs(`${modality}_proj.bias`, embedDim),
+]
+
+const typeEmbedding = (config: ModelConfig, modality: Modality): TensorPlan[] =>
+  config[modality]!.typeEmbedding ? [asIs(`${ENCODER}.${modality}_adapter.type_embedding`, 1, 1, config.embedDim)] : []
+
+/** What marks the second picture of a pair, in addition to `type_embedding` (image.py). */
+export const SECOND_TYPE = `${ENCODER}.image_adapter.type_embedding_2`
+const hasSecondType = ({ image, head }: ModelConfig): boolean =>
+  image?.typeEmbedding === true && head?.kind === 'classify' && head.twoImages
 
 const tableName = (modality: Modality, table: number): string =>
   `${ENCODER}.${modality}_adapter.rel_pos_table_list.${table}.weight`
@@ -74,6 +58,7 @@ function textAdapter(config: ModelConfig, text: NonNullable<ModelConfig['text']>
     asIs(`${adapter}.cls_embedding`, 1, 1, D),
     asIs(`${adapter}.embed_tokens.weight`, text.vocabSize, D),
     asIs(`${adapter}.embed_positions.weight`, text.maxPositions, D),
+    ...typeEmbedding(config, 'text'),
     ...relPosTables(config, 'text', 2 * text.bucketSize + 2),
   ]
 }
@@ -104,6 +89,8 @@ function imageAdapter(config: ModelConfig, image: NonNullable<ModelConfig['image
     ...norm(`${adapter}.embed_images.4.layer_norm`, C),
     asIs(`${adapter}.embed_images.6.weight`, D, C, 2, 2),
     asIs(`${adapter}.embed_images.6.bias`, D),
+    ...typeEmbedding(config, 'image'),
+    ...(hasSecondType(config) ? [asIs(SECOND_TYPE, 1, 1, D)] : []),
     ...tables,
   ]
 }
@@ -130,6 +117,7 @@ function audioAdapter(config: ModelConfig, audio: NonNullable<ModelConfig['audio
     linear(`${adapter}.embed_audios.3.weight`, D, lastChannels),
     asIs(`${adapter}.embed_audios.3.bias`, D),
     ...positions,
+    ...typeEmbedding(config, 'audio'),
     ...relPosTables(config, 'audio', 2 * audio.bucketSize + 2),
   ]
 }
@@ -161,7 +149,7 @@ function transformerLayer(config: ModelConfig, layer: number): TensorPlan[] {
   ]
 }
 
-/** Tensors of an official file that an embedding does not need: pre-training parts, unused parameters, derived buffers. */
+/** Tensors of an official file that no graph needs: pre-training parts, unused parameters, derived buffers. */
 const NOT_NEEDED = [
   /^decoder_wrapper\./,
   /^decoder_(text|image|audio)_embed\./,
@@ -172,6 +160,8 @@ const NOT_NEEDED = [
   /_adapter\.rp_bucket$/,
   /^logit_scale$/,
 ]
+/** What a head does without: the projections of the checkpoint it was fine-tuned from. */
+const NOT_NEEDED_BY_HEADS = [/^(text|image|audio)_proj\./]
 
 /** What is wrong with a checkpoint's tensors, all of it in one message. */
 export class TensorMismatchError extends Error {
@@ -213,5 +203,10 @@ export function checkTensors(
 /** Like the official loader, leaves out whatever belongs to a modality that the head type lacks. */
 function isNotNeeded(name: string, config: ModelConfig): boolean {
   const other = (['text', 'image', 'audio'] as const).filter((modality) => !config.modalities.includes(modality))
-  return NOT_NEEDED.some((pattern) => pattern.test(name)) || other.some((modality) => name.includes(`${modality}_`))
+  const patterns = config.head ? [...NOT_NEEDED, ...NOT_NEEDED_BY_HEADS] : NOT_NEEDED
+  if (patterns.some((pattern) => pattern.test(name)) || other.some((modality) => name.includes(`${modality}_`)))
+    return true
+  if (name === SECOND_TYPE) return config.image?.typeEmbedding === true && !hasSecondType(config)
+  const { head } = config
+  return head?.kind === 'classify' && !head.attnPooling && name.startsWith('classify_head.norm.') // officially unused then
 }

@@ -6,8 +6,8 @@
  */
 import type { GraphBuilder, Value } from '../onnx/graph-builder.ts'
 import type { ModelConfig } from './config.ts'
-import type { Sequence } from './encoder.ts'
-import { prependCls, sizeOf } from './operations.ts'
+import type { Sequence } from './joint-sequence.ts'
+import { prependCls, sizeOf, withType } from './operations.ts'
 import { relativeBiases, tokenBucketTable } from './relative-bias.ts'
 
 /** fairseq's dictionary: <s> 0, <pad> 1, </s> 2, <unk> 3. */
@@ -25,7 +25,8 @@ export function textAdapter(g: GraphBuilder, tokens: Value, config: ModelConfig)
       sizeOf(g, withCls, 1),
       g.int64([0]),
     ]) // (T+1, D): pads count positions too
-    const x = g.op('Add', [withCls, positions])
+    const placed = g.op('Add', [withCls, positions])
+    const x = withType(g, placed, adapter, config.text!)
     const buckets = tokenBucketTable(g, x, config.text!.bucketSize)
     return { x, padding: paddingMask(g, tokens), biases: relativeBiases(g, 'text', buckets, config.relPosTables) }
   })

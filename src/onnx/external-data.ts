@@ -1,6 +1,7 @@
 /**
  * Writer of one external data file: tensors one after another, each at an offset that is a multiple of 64 bytes, so that
- * a runtime may map the file and use vectors in place. Holds one tensor at a time.
+ * a runtime may map the file and use vectors in place. A tensor equal to one already there takes no place of its own:
+ * several graphs with the same trunk cost no more than one. Holds one tensor at a time.
  */
 import { createHash } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
@@ -19,7 +20,8 @@ export class ExternalDataWriter {
   readonly #file: FileHandle
   readonly #name: string
   readonly #hash = createHash('sha256')
-  readonly tensors = new Map<string, ExternalTensor>()
+  /** By dtype, shape and SHA-256 of the bytes. */
+  readonly #stored = new Map<string, ExternalTensor>()
   #offset = 0
 
   private constructor(file: FileHandle, name: string) {
@@ -32,13 +34,19 @@ export class ExternalDataWriter {
     return new ExternalDataWriter(await open(path, 'w'), basename(path))
   }
 
-  /** Appends a tensor's contiguous little-endian bytes under `name`, which must be new. */
-  async add(name: string, dtype: DataType, dims: readonly number[], data: Uint8Array): Promise<void> {
-    if (this.tensors.has(name)) throw new Error(`Tensor ${name} was written twice.`)
+  /** Where a tensor's contiguous little-endian bytes lie, after writing them unless they are there already. */
+  async add(dtype: DataType, dims: readonly number[], data: Uint8Array): Promise<ExternalTensor> {
+    const key = `${dtype}[${dims}]${createHash('sha256').update(data).digest('base64')}`
+    const stored = this.#stored.get(key) ?? { dtype, dims, location: await this.#append(data) }
+    this.#stored.set(key, stored)
+    return stored
+  }
+
+  async #append(data: Uint8Array): Promise<ExternalLocation> {
     await this.#write(new Uint8Array((ALIGNMENT - (this.#offset % ALIGNMENT)) % ALIGNMENT))
     const location = { file: this.#name, offset: this.#offset, bytes: data.byteLength }
     await this.#write(data)
-    this.tensors.set(name, { dtype, dims, location })
+    return location
   }
 
   async #write(data: Uint8Array): Promise<void> {

@@ -22,11 +22,14 @@ export type Value = string & { readonly __value: unique symbol }
 /** Stands for an optional input that is left out. */
 export const NO_INPUT = '' as Value
 
+/** External tensors by the names that `weight()` knows them by. */
+export type Weights = ReadonlyMap<string, ExternalTensor>
+
 type AttributeInput = number | string | readonly number[] | { float: number }
 
 export class GraphBuilder {
   readonly #name: string
-  readonly #weights: ReadonlyMap<string, ExternalTensor>
+  readonly #weights: Weights
   readonly #inputs: ValueInfo[] = []
   readonly #outputs: ValueInfo[] = []
   readonly #nodes: Node[] = []
@@ -35,7 +38,7 @@ export class GraphBuilder {
   #path = ''
 
   /** `weights`: the external tensors that `weight()` may refer to. */
-  constructor(name: string, weights: ReadonlyMap<string, ExternalTensor> = new Map()) {
+  constructor(name: string, weights: Weights = new Map()) {
     this.#name = name
     this.#weights = weights
   }
