@@ -7,17 +7,17 @@ import hashlib
 # class -> "word" or "word=CLDR name"; CLDR subgroups stand behind each class
 VOCABULARY = {
     "animal": (  # animal-*
-        "frog", "chicken", "penguin", "butterfly", "bee=honeybee", "spider", "snail", "dog", "cat", "tiger", "horse", "cow", "pig",
-        "elephant", "whale", "fish", "octopus", "turtle", "snake", "rabbit"),
+        "frog", "chicken", "penguin", "butterfly", "bee=honeybee", "spider", "snail", "dog", "cat", "tiger", "horse", "cow",
+        "pig", "elephant", "whale", "fish", "octopus", "turtle", "snake", "rabbit"),
     "plant": (  # plant-*
         "cactus", "sunflower", "tulip", "rose", "mushroom", "tree=deciduous tree", "palm=palm tree", "seedling", "blossom",
         "clover=four leaf clover"),
     "food": (  # food-*
-        "watermelon", "lemon", "banana", "pineapple", "pear", "peach", "strawberry", "apple=red apple", "tomato", "carrot", "eggplant",
-        "bread", "hamburger", "pizza", "doughnut", "cookie", "lollipop", "candy"),
+        "watermelon", "lemon", "banana", "pineapple", "pear", "peach", "strawberry", "apple=red apple", "tomato", "carrot",
+        "eggplant", "bread", "hamburger", "pizza", "doughnut", "cookie", "lollipop", "candy"),
     "vehicle": (  # transport-*
-        "car=automobile", "bus", "train", "taxi", "ambulance", "truck=delivery truck", "tractor", "bicycle", "motorcycle", "airplane",
-        "helicopter", "rocket", "sailboat", "ship"),
+        "car=automobile", "bus", "train", "taxi", "ambulance", "truck=delivery truck", "tractor", "bicycle", "motorcycle",
+        "airplane", "helicopter", "rocket", "sailboat", "ship"),
     "building": (  # place-building, place-religious, place-other
         "house", "castle", "church", "factory", "stadium", "hospital", "fountain", "tent"),
     "sky": (  # sky-weather
@@ -28,8 +28,8 @@ VOCABULARY = {
     "instrument": (  # musical-instrument, sound
         "saxophone", "trumpet", "guitar", "violin", "piano=musical keyboard", "drum", "bell"),
     "tool": (  # tool, writing, science, medical, light-video, lock
-        "hammer", "wrench", "key", "lock=locked", "pencil", "paintbrush", "microscope", "telescope", "syringe", "camera", "flashlight",
-        "candle"),
+        "hammer", "wrench", "key", "lock=locked", "pencil", "paintbrush", "microscope", "telescope", "syringe", "camera",
+        "flashlight", "candle"),
 }
 CLASSES = tuple(VOCABULARY)  # a mask holds 0 for the background, else 1 + index
 COLOURS = {  # straight RGB, 0..1

@@ -13,7 +13,8 @@ from .texts import describe, icon_tags, icon_words
 
 STYLE_SHARES = {
     "noto": 0.13, "noto-v1": 0.11, "openmoji": 0.11, "emojione": 0.13, "emojione-v1": 0.07, "fxemoji": 0.05, "fluent-emoji": 0.08,
-    "fluent-emoji-flat": 0.11, "openmoji-line": 0.03, "emojione-monotone": 0.02, "fluent-emoji-high-contrast": 0.02, "icons": 0.14,
+    "fluent-emoji-flat": 0.11, "openmoji-line": 0.03, "emojione-monotone": 0.02, "fluent-emoji-high-contrast": 0.02,
+    "icons": 0.14,
 }
 _DIRECTED = re.compile(r"left|right|flag|arrow|clock|button|keycap|quarter|letter|number|sign", re.I)  # mirroring changes these
 

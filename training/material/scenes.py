@@ -131,24 +131,21 @@ class Scenes:
     def size(self, rng):
         return "big" if rng.random() < 0.45 else "small"
 
-    def other_names(self, rng, count, taken=()):
+    def other_names(self, rng, count, taken):
         free = [n for n in self.names if n not in taken]
         return [free[i] for i in rng.choice(len(free), size=count, replace=False)]
 
     def specs(self, rng, count=None):
         """[(name, colour, size)] of a scene; often several of one name that differ in colour, size or place alone."""
         count = count or 1 + int(rng.choice(MOST_OBJECTS, p=COUNT_SHARES))
-        while True:
-            specs = self.any_specs(rng, count)
-            if sum(size == "big" for _, _, size in specs) <= MOST_BIG[count]:
-                return specs
-
-    def any_specs(self, rng, count):
         alike = min(count, int(rng.integers(2, 4))) if count > 1 and rng.random() < 0.55 else 1
-        names = self.other_names(rng, count - alike + 1)
-        rows = self.alike(names[0], alike, rng)
-        rows += [(n, self.colour(n, rng) if rng.random() < 0.6 else None, self.size(rng)) for n in names[1:]]
-        return [rows[i] for i in rng.permutation(count)]
+        name = self.names[rng.integers(len(self.names))]
+        return shuffled(self.alike(name, alike, rng) + self.others(rng, count - alike, [name]), rng)
+
+    def others(self, rng, count, taken):
+        """Specs of `count` objects whose names differ from each other and from those taken."""
+        return [(n, self.colour(n, rng) if rng.random() < 0.6 else None, self.size(rng))
+                for n in self.other_names(rng, count, taken)]
 
     def alike(self, name, count, rng):
         """`count` objects of one name. All are coloured or none is: artwork has colours of its own."""
@@ -203,6 +200,15 @@ class Scenes:
             labels[mask] = 1 + self.kinds[name]
             things.append(Thing(name, colour, size, box_of(mask), mask))
         return Scene(picture, things, labels, style)
+
+
+def shuffled(specs, rng):
+    """In random order, with no more big ones than find a place: those that come last turn small."""
+    bigs, kept = 0, []
+    for name, colour, size in specs:
+        bigs += size == "big"
+        kept.append((name, colour, "small" if bigs > MOST_BIG[len(specs)] else size))
+    return [kept[i] for i in rng.permutation(len(kept))]
 
 
 def box_of(mask):

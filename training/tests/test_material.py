@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from training.material.objects import COLOURS, RELATIONS, colour_is_held_out, is_held_out, relation_is_held_out
-from training.material.phrases import Captions, Grounding, Segmentation, caption, composition_is_held_out, holds, referring_phrases
+from training.material.phrases import (
+    Captions, Grounding, Segmentation, caption, composition_is_held_out, holds, referring_phrases)
 from training.material.scenes import COUNT_SHARES, SIZES, Scenes
 from training.material.splits import load_splits
 
