@@ -3,13 +3,7 @@ import { join } from 'node:path'
 import { type Bundle, openBundle, verifyHashes } from '../bundle/open.ts'
 import { type GraphSession, openGraph } from '../encoder/onnx-session.ts'
 import { Goldens } from '../eval/goldens.ts'
-import {
-  type CaseResult,
-  type RunGraph,
-  type Tokenize,
-  type VerifyReport,
-  verifyBundle,
-} from '../eval/verify-bundle.ts'
+import { type CaseResult, type RunGraph, type VerifyReport, verifyBundle } from '../eval/verify-bundle.ts'
 import { Tokenizer } from '../preprocess/tokenizer.ts'
 
 export interface VerifyFlags {
@@ -43,12 +37,14 @@ export async function verifyFolder(bundleDir: string, goldensDir: string, checkp
   }
 }
 
-async function tokenizerOf({ dir, manifest }: Bundle): Promise<Tokenize | undefined> {
+async function tokenizerOf({ dir, manifest }: Bundle): Promise<Tokenizer | undefined> {
   if (!manifest.tokenizer) return undefined
   const { encoder, merges, dictionary } = manifest.tokenizer
-  const files = { encoder: join(dir, encoder), merges: join(dir, merges), dictionary: join(dir, dictionary) }
-  const tokenizer = await Tokenizer.load(files)
-  return (text) => tokenizer.encode(text).tokenIds
+  return Tokenizer.load({
+    encoder: join(dir, encoder),
+    merges: join(dir, merges),
+    dictionary: join(dir, dictionary),
+  })
 }
 
 function print(report: VerifyReport): void {
@@ -56,28 +52,24 @@ function print(report: VerifyReport): void {
   for (const { name, reason } of report.leftOut) console.log(`left out  ${name}: ${reason}`)
   const passed = report.cases.filter((result) => result.passed).length
   console.log(
-    `${passed} of ${report.cases.length} cases of ${report.checkpoint} within ${report.tolerance}` +
+    `${passed} of ${report.cases.length} cases of ${report.checkpoint} within tolerance` +
       `${report.cases.length === 0 ? ': none ran, so nothing is proven' : ''}.`,
   )
 }
 
-function caseLine({
-  name,
-  kind,
-  maxDifference,
-  leastCosine,
-  maxHiddenDifference,
-  tokensEqual,
-  passed,
-}: CaseResult): string {
+function caseLine(result: CaseResult): string {
+  const { leastCosine, maxHiddenDifference, outputs = [], tokensEqual } = result
   const parts = [
-    passed ? 'ok      ' : 'FAILED  ',
-    name.padEnd(24),
-    kind.padEnd(6),
-    `max |difference| ${maxDifference.toExponential(2)}`,
-    `least cosine ${leastCosine.toFixed(9)}`,
+    result.passed ? 'ok      ' : 'FAILED  ',
+    result.name.padEnd(24),
+    result.kind.padEnd(6),
+    `max |difference| ${result.maxDifference.toExponential(2)}`,
   ]
+  if (leastCosine !== undefined) parts.push(`least cosine ${leastCosine.toFixed(9)}`)
   if (maxHiddenDifference !== undefined) parts.push(`hidden ${maxHiddenDifference.toExponential(2)}`)
+  for (const { name, maxDifference, passed } of outputs) {
+    parts.push(`${name} ${maxDifference.toExponential(2)}${passed ? '' : ' FAILED'}`)
+  }
   if (tokensEqual !== undefined) parts.push(tokensEqual ? 'token ids equal' : 'TOKEN IDS DIFFER')
   return parts.join('  ')
 }

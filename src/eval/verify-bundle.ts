@@ -1,20 +1,19 @@
 /**
  * Proves a bundle equal to the reference: runs every golden case it serves through its graphs and compares.
  *
- *   case ─ inputs (given, or stacked from the media's prepared arrays) ─ graph ─ embedding, hidden ─ |difference|, cosine
+ *   case ─ inputs (given, or stacked from the media's prepared arrays) ─ graph ─ outputs ─ |difference|
  *        └ texts ─ tokenizer ─ ids equal to the given ones?
  */
-import type { BundleManifest, Precision } from '../bundle/manifest.ts'
-import type { TensorData } from '../encoder/onnx-session.ts'
+import type { BundleManifest, HeadSpec, HeadTask, Precision } from '../bundle/manifest.ts'
 import { MODALITIES, type Modality } from '../modality.ts'
-import { type GoldenCase, type Goldens, GoldensError } from './goldens.ts'
-import type { NpyArray } from './npy.ts'
+import type { Tokenizer } from '../preprocess/tokenizer.ts'
+import { compare, leastCosine } from './compare.ts'
+import { inputsOf, required, type Tensors } from './golden-inputs.ts'
+import type { GoldenCase, Goldens } from './goldens.ts'
+import { compareOutputs, headFor, headInputs, type OutputResult, tasksOf } from './verify-head.ts'
 
 /** Runs a graph of the bundle and gives all its outputs. */
-export type RunGraph = (graph: string, inputs: Record<string, TensorData>) => Promise<Record<string, TensorData>>
-
-/** Dictionary ids of a text, ending in `eos`. */
-export type Tokenize = (text: string) => readonly number[]
+export type RunGraph = (graph: string, inputs: Tensors) => Promise<Tensors>
 
 /**
  * Largest |difference| allowed in a component of a unit embedding. fp32: three orders above what is measured (4e-7) and
@@ -25,13 +24,15 @@ export const EMBEDDING_TOLERANCE: Record<Precision, number> = { fp32: 2e-5, fp16
 
 export interface CaseResult {
   name: string
-  kind: Modality
-  /** Largest |difference| over the embeddings. */
+  kind: string
+  /** Largest |difference| over the embeddings, or the logits of a head. */
   maxDifference: number
   /** Least cosine between an embedding and its golden. */
-  leastCosine: number
-  /** Largest |difference| over the token features, where the goldens hold them; reported, not judged. */
+  leastCosine?: number
+  /** Largest |difference| over an embedding's token features, where the goldens hold them; reported, not judged. */
   maxHiddenDifference?: number
+  /** Of a head: every output that the golden holds, each judged. */
+  outputs?: OutputResult[]
   /** Whether our token ids equal the golden ones, for texts. */
   tokensEqual?: boolean
   passed: boolean
@@ -39,6 +40,7 @@ export interface CaseResult {
 
 export interface VerifyReport {
   checkpoint: string
+  /** Of embeddings; those of heads are `HEAD_TOLERANCE`. */
   tolerance: number
   cases: CaseResult[]
   leftOut: { name: string; reason: string }[]
@@ -46,168 +48,109 @@ export interface VerifyReport {
   passed: boolean
 }
 
+/** What a case runs with. */
+interface Rig {
+  manifest: BundleManifest
+  goldens: Goldens
+  run: RunGraph
+  tokenizer: Tokenizer | undefined
+}
+
 export async function verifyBundle(
   manifest: BundleManifest,
   goldens: Goldens,
   checkpoint: string,
   run: RunGraph,
-  tokenize: Tokenize | undefined,
+  tokenizer: Tokenizer | undefined,
 ): Promise<VerifyReport> {
+  const rig: Rig = { manifest, goldens, run, tokenizer }
   const tolerance = EMBEDDING_TOLERANCE[manifest.precision]
   const report: VerifyReport = { checkpoint, tolerance, cases: [], leftOut: [], passed: false }
   for (const golden of goldens.cases) {
-    const reason = reasonToLeaveOut(golden, manifest, checkpoint)
-    if (reason) {
-      report.leftOut.push({ name: golden.name, reason })
-      continue
-    }
-    const inputs = await INPUTS[golden.kind as Modality](golden, goldens)
-    const misfit = sizeMisfit(inputs.src_images?.dims[2], manifest)
-    if (misfit) report.leftOut.push({ name: golden.name, reason: misfit })
-    else report.cases.push(await runCase(golden, inputs, manifest, goldens, tolerance, run, tokenize))
+    const result =
+      golden.checkpoint === checkpoint ? await runCase(golden, rig) : `made with checkpoint ${golden.checkpoint}`
+    if (typeof result === 'string') report.leftOut.push({ name: golden.name, reason: result })
+    else report.cases.push(result)
   }
   report.passed = report.cases.length > 0 && report.cases.every(({ passed }) => passed)
   return report
 }
 
+/** The result, or the reason why the bundle cannot serve the case. */
+async function runCase(golden: GoldenCase, rig: Rig): Promise<CaseResult | string> {
+  const { kind } = golden
+  if (isModality(kind)) return rig.manifest[kind] ? runEmbedding(golden, kind, rig) : `the bundle has no ${kind} branch`
+  const head = headFor(golden, rig.manifest)
+  if (head) return runHead(golden, head, rig)
+  return tasksOf(kind).length > 0
+    ? `the bundle has no one head for ${kind}`
+    : `the bundle has no graph for kind ${kind}`
+}
+
 const isModality = (kind: string): kind is Modality => (MODALITIES as readonly string[]).includes(kind)
 
-function reasonToLeaveOut(golden: GoldenCase, manifest: BundleManifest, checkpoint: string): string | undefined {
-  const { kind, patch_image_size: size } = golden
-  if (golden.checkpoint !== checkpoint) return `made with checkpoint ${golden.checkpoint}`
-  if (!isModality(kind)) return `the bundle has no graph for kind ${kind}`
-  if (!manifest.modalities.includes(kind)) return `the bundle has no ${kind} branch`
-  return sizeMisfit(size, manifest)
-}
-
-function sizeMisfit(sizePx: number | undefined, manifest: BundleManifest): string | undefined {
-  if (sizePx === undefined || sizePx === manifest.image?.sizePx) return undefined
-  return `made for pictures of ${sizePx} pixels, the bundle takes ${manifest.image?.sizePx ?? 'none'}`
-}
-
-async function runCase(
-  golden: GoldenCase,
-  inputs: Record<string, TensorData>,
-  manifest: BundleManifest,
-  goldens: Goldens,
-  tolerance: number,
-  run: RunGraph,
-  tokenize: Tokenize | undefined,
-): Promise<CaseResult> {
-  const kind = golden.kind as Modality
-  const outputs = await run(manifest[kind]!.graph, inputs)
+async function runEmbedding(golden: GoldenCase, kind: Modality, rig: Rig): Promise<CaseResult | string> {
+  const { manifest, goldens } = rig
+  const inputs = await inputsOf(golden, goldens, [kind])
+  const misfit = sizeMisfit(golden, inputs, manifest.image?.sizePx)
+  if (misfit) return misfit
+  const outputs = await rig.run(manifest[kind]!.graph, inputs)
   const expected = await required(goldens.output(golden, 'features'), golden, 'the expected features')
-  const embedding = compare(outputs.embedding!, expected, golden)
+  const tolerance = { absolute: EMBEDDING_TOLERANCE[manifest.precision], relative: 0 }
+  const compared = compare(outputs.embedding!, expected, tolerance, golden.name)
+  const result: CaseResult = {
+    name: golden.name,
+    kind,
+    ...compared,
+    leastCosine: leastCosine(outputs.embedding!, expected),
+  }
   const hidden = await goldens.output(golden, 'hidden')
-  const result: CaseResult = { name: golden.name, kind, ...embedding, passed: embedding.maxDifference <= tolerance }
-  if (hidden) result.maxHiddenDifference = compare(outputs.hidden!, hidden, golden).maxDifference
-  if (kind === 'text' && golden.texts && tokenize) {
-    result.tokensEqual = sameTokens(golden.texts.map(tokenize), inputs.src_tokens!)
-    result.passed &&= result.tokensEqual
-  }
-  return result
+  if (hidden) result.maxHiddenDifference = compare(outputs.hidden!, hidden, tolerance, golden.name).maxDifference
+  return judgeTokens(result, golden, inputs, rig.tokenizer && ((text) => rig.tokenizer!.encode(text).tokenIds))
 }
 
-/** How the inputs of each modality are found; every array keeps the golden's own batch and padding. */
-const INPUTS: Record<Modality, (golden: GoldenCase, goldens: Goldens) => Promise<Record<string, TensorData>>> = {
-  text: async (golden, goldens) => ({
-    src_tokens: await tensor(goldens.input(golden, 'src_tokens'), golden, 'src_tokens'),
-  }),
-  image: async (golden, goldens) => {
-    const given = await goldens.input(golden, 'src_images')
-    return { src_images: given ? toTensor(given) : stack(await mediaArrays(golden, goldens, 'tensor')) }
-  },
-  audio: async (golden, goldens) => {
-    const waveforms = await goldens.input(golden, 'src_audios')
-    const masks =
-      (await goldens.input(golden, 'audio_padding_masks')) ?? (await goldens.output(golden, 'audio_padding_masks'))
-    return {
-      src_audios: waveforms ? toTensor(waveforms) : padToLongest(await mediaArrays(golden, goldens, 'feats')),
-      audio_padding_masks: { ...(await tensor(masks, golden, 'audio_padding_masks')), dtype: 'bool' },
-    }
-  },
+async function runHead(golden: GoldenCase, head: HeadSpec, rig: Rig): Promise<CaseResult | string> {
+  const inputs = await headInputs(golden, rig.goldens, head)
+  const misfit = sizeMisfit(golden, inputs, head.image?.sizePx)
+  if (misfit) return misfit
+  const outputs = await compareOutputs(golden, rig.goldens, await rig.run(head.graph, inputs), rig.manifest.precision)
+  const { maxDifference } = outputs.find(({ name }) => name === 'logits')!
+  const passed = outputs.every((output) => output.passed)
+  const result: CaseResult = { name: golden.name, kind: golden.kind, maxDifference, outputs, passed }
+  return judgeTokens(result, golden, inputs, rig.tokenizer && tokenize(head.task, rig.tokenizer))
 }
 
-function mediaArrays(golden: GoldenCase, goldens: Goldens, name: string): Promise<NpyArray[]> {
-  const files = golden.files ?? []
-  return Promise.all(files.map((file) => required(goldens.mediaArray(file, name), golden, `${name} of ${file}`)))
+/** A picture of another side than the graph's own cannot be fed to it. */
+function sizeMisfit(golden: GoldenCase, inputs: Tensors, takesPx: number | undefined): string | undefined {
+  const sizePx = inputs.src_images?.dims[2] ?? golden.patch_image_size
+  if (sizePx === undefined || sizePx === takesPx) return undefined
+  return `made for pictures of ${sizePx} pixels, the bundle takes ${takesPx ?? 'none'}`
 }
 
-async function required(
-  array: Promise<NpyArray | undefined> | NpyArray | undefined,
+type Tokenize = (text: string) => readonly number[]
+
+/** How each task's data set reads its texts (spec §10); an answer choice is given as a whole text. */
+function tokenize(task: HeadTask, tokenizer: Tokenizer): Tokenize {
+  if (task === 'answer-choice') return (text) => tokenizer.encodeAll(text)
+  if (task === 'grounding') return (text) => tokenizer.encodeGrounding(text).tokenIds
+  return (text) => tokenizer.encodeDataset(text).tokenIds
+}
+
+function judgeTokens(
+  result: CaseResult,
   golden: GoldenCase,
-  what: string,
-): Promise<NpyArray> {
-  const found = await array
-  if (!found) throw new GoldensError(`The golden case ${golden.name} lacks ${what}.`)
-  return found
-}
-
-async function tensor(
-  array: Promise<NpyArray | undefined> | NpyArray | undefined,
-  golden: GoldenCase,
-  what: string,
-): Promise<TensorData> {
-  return toTensor(await required(array, golden, what))
-}
-
-function toTensor({ dtype, shape, data }: NpyArray): TensorData {
-  return { dtype, dims: shape, data }
-}
-
-/** (…) × B → (B, …) */
-function stack(arrays: readonly NpyArray[]): TensorData {
-  const size = arrays[0]!.data.length
-  const data = new Float32Array(arrays.length * size)
-  for (const [index, array] of arrays.entries()) data.set(array.data as Float32Array, index * size)
-  return { dtype: 'float32', dims: [arrays.length, ...arrays[0]!.shape], data }
-}
-
-/** Waveforms (n_i) → (B, max n), padded with zeros at the end. */
-function padToLongest(arrays: readonly NpyArray[]): TensorData {
-  const longest = Math.max(...arrays.map(({ data }) => data.length))
-  const data = new Float32Array(arrays.length * longest)
-  for (const [index, array] of arrays.entries()) data.set(array.data as Float32Array, index * longest)
-  return { dtype: 'float32', dims: [arrays.length, longest], data }
-}
-
-function compare(
-  actual: TensorData,
-  expected: NpyArray,
-  golden: GoldenCase,
-): Pick<CaseResult, 'maxDifference' | 'leastCosine'> {
-  if (`${actual.dims}` !== `${expected.shape}`) {
-    throw new GoldensError(
-      `${golden.name}: the bundle gives shape [${actual.dims}], the golden has [${expected.shape}].`,
-    )
-  }
-  const [a, b] = [actual.data as Float32Array, expected.data as Float32Array]
-  const width = expected.shape.at(-1)!
-  let maxDifference = 0
-  let leastCosine = 1
-  for (let row = 0; row < a.length; row += width) {
-    const [x, y] = [a.subarray(row, row + width), b.subarray(row, row + width)]
-    // Not Math.max alone: it would hide a NaN, which must count as the largest difference.
-    for (let i = 0; i < width; i++) {
-      const difference = Math.abs(x[i]! - y[i]!)
-      maxDifference =
-        difference <= maxDifference ? maxDifference : Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference
-    }
-    leastCosine = Math.min(leastCosine, dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y)))
-  }
-  return { maxDifference, leastCosine }
-}
-
-function dot(x: Float32Array, y: Float32Array): number {
-  let sum = 0
-  for (let i = 0; i < x.length; i++) sum += x[i]! * y[i]!
-  return sum
+  inputs: Tensors,
+  tokenize: Tokenize | undefined,
+): CaseResult {
+  if (!inputs.src_tokens || !golden.texts || !tokenize) return result
+  const tokensEqual = sameTokens(golden.texts.map(tokenize), inputs.src_tokens)
+  return { ...result, tokensEqual, passed: result.passed && tokensEqual }
 }
 
 /** fairseq's padding id. */
 const PAD_ID = 1
 
-function sameTokens(ours: readonly (readonly number[])[], golden: TensorData): boolean {
+function sameTokens(ours: readonly (readonly number[])[], golden: Tensors[string]): boolean {
   const width = golden.dims[1]!
   return ours.every((ids, row) => {
     const padded = Array.from({ length: Math.max(width, ids.length) }, (_, i) => ids[i] ?? PAD_ID)

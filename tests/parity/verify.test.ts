@@ -10,6 +10,16 @@ import { referenceDir } from '../reference.ts'
 const goldens = join(referenceDir ?? '', 'setA')
 let workDir: string
 
+/** Each head's golden case, which bears its checkpoint's name, and the outputs that the case holds. */
+const HEADS: [checkpoint: string, outputs: string[]][] = [
+  ['grounding_image', ['boxes', 'boxes_pixels', 'image_hidden', 'logits', 'text_hidden']],
+  ['grounding_text', ['boxes', 'boxes_pixels', 'image_hidden', 'logits', 'text_hidden']],
+  ['audio_classify', ['audio_hidden', 'logits', 'sigmoid', 'softmax']],
+  ['aqa', ['choice', 'choice_logits', 'logits', 'text_hidden']],
+  ['vqa', ['logits']],
+  ['nlvr2', ['logits']],
+]
+
 async function convertAndVerify(checkpoint: string, precision: Precision = 'fp32', imageSizePx?: number) {
   const outDir = join(workDir, `${checkpoint}-${precision}-${imageSizePx}`)
   await convertCheckpoint({
@@ -40,6 +50,35 @@ describe.skipIf(!referenceDir)('a converted checkpoint against the official code
     expect(report.cases.filter(({ passed }) => !passed)).toEqual([])
     expect(report.cases).toHaveLength(cases)
     expect(report.cases.filter(({ kind }) => kind === 'text').every(({ tokensEqual }) => tokensEqual)).toBe(true)
+  })
+
+  it.each(HEADS)(
+    'gives the outputs of the %s head to the stated bounds, and its token ids',
+    async (checkpoint, names) => {
+      const report = await convertAndVerify(checkpoint)
+      expect(report.cases).toHaveLength(1)
+      const [result] = report.cases
+      expect(result).toMatchObject({ name: checkpoint, passed: true })
+      expect(result!.outputs!.map(({ name }) => name).sort()).toEqual(names)
+      expect(result!.maxDifference).toBeLessThan(2e-5)
+      expect(result!.tokensEqual).toBe(checkpoint === 'audio_classify' ? undefined : true)
+    },
+  )
+
+  it('finds the heads of a bundle that holds several on one base', async () => {
+    const outDir = join(workDir, 'several')
+    const heads = HEADS.map(([name]) => ({ name, checkpointPath: join(goldens, 'ckpt', `${name}.pt`) }))
+    const checkpointPath = join(goldens, 'ckpt', 'pretrain.pt')
+    await convertCheckpoint({ checkpointPath, heads, bpeDir: join(goldens, 'bpe'), outDir, precision: 'fp32' })
+    for (const name of ['pretrain', ...HEADS.map(([head]) => head)]) {
+      expect(await verifyFolder(outDir, goldens, name)).toMatchObject({ checkpoint: name, passed: true })
+    }
+  })
+
+  it.each(HEADS)('stays within the stated bounds with the %s head stored as halves', async (checkpoint) => {
+    const report = await convertAndVerify(checkpoint, 'fp16')
+    console.log(`${checkpoint} as fp16: ${report.cases[0]!.maxDifference.toExponential(2)}`)
+    expect(report.passed).toBe(true)
   })
 
   it('enlarges the position tables for larger pictures as the official loader does', async () => {
