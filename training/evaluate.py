@@ -21,7 +21,7 @@ from .material.splits import load_splits, twemoji_file_stem
 from .material.sprites import draw_svg
 from .onepeace.checkpoint import load_checkpoint
 from .onepeace.tokenizer import Tokenizer
-from .stage2 import embed_texts
+from .tokens import embed_texts
 
 
 def twemoji_pictures(hexcodes, side):

@@ -79,6 +79,6 @@ def denoising_terms(students, features, joint, masks, smoothing=LABEL_SMOOTHING)
     return terms
 
 
-def total(terms, stage):
-    """Weighted sum of a stage's terms; tasks that are switched off are simply absent."""
-    return sum(WEIGHTS[stage][name] * value for name, value in terms.items())
+def total(terms, weights):
+    """Weighted sum; terms of a task that is switched off are simply absent."""
+    return sum(weights[name] * value for name, value in terms.items())

@@ -1,9 +1,12 @@
-"""What training needs from the machine: CPU settings, and several processes under torchrun."""
+"""What training needs from the machine: CPU settings, devices, and several processes under torchrun."""
 import ctypes
 import os
 
 import torch
 import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+from .losses import Everyone
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _KEEP_BYTES = 1 << 30
@@ -23,29 +26,77 @@ def prepare(threads):
         pass  # not glibc: nothing to tune
 
 
-def join():
+def pick_device(name):
+    """"cpu", "cuda" or "auto" -> torch.device; under torchrun each process takes its own GPU."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name != "cuda":
+        return torch.device(name)
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    torch.cuda.set_device(device)
+    return device
+
+
+def join(device):
     """(rank, processes) of this run; joins the others when torchrun started several."""
     processes = int(os.environ.get("WORLD_SIZE", 1))
     if processes > 1 and not dist.is_initialized():
-        dist.init_process_group("gloo")
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return (dist.get_rank(), processes) if processes > 1 else (0, 1)
 
 
-def average_gradients(parameters, processes):
-    """Mean gradient over all processes, as one message."""
-    if processes == 1:
-        return
-    grads = [p.grad for p in parameters]
-    flat = torch.cat([g.flatten() for g in grads])
-    dist.all_reduce(flat)
-    for grad, mean in zip(grads, (flat / processes).split([g.numel() for g in grads])):
-        grad.copy_(mean.view_as(grad))
+def spread(module, fsdp):
+    """The module as all processes call it: itself, or with averaged gradients (DDP), or with sharded weights (FSDP, in place)."""
+    if not dist.is_initialized():
+        return module
+    if fsdp:
+        from torch.distributed.fsdp import fully_shard  # torch 2.6 or newer
+
+        for layer in module.model.encoder_wrapper.fusion_model.layers:
+            fully_shard(layer)
+        return fully_shard(module)
+    # The warm start and frozen parts leave parameters without gradient, other ones from phase to phase.
+    return DistributedDataParallel(module, find_unused_parameters=True)
 
 
-def from_first(value, processes):
-    """A number as process 0 knows it, so that all follow the same clock."""
-    if processes == 1:
+def whole(value):
+    """Tensors of nested dicts and lists gathered from their shards, on the CPU; all processes must call it."""
+    if isinstance(value, dict):
+        return {k: whole(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [whole(v) for v in value]
+    if not isinstance(value, torch.Tensor):
         return value
-    shared = torch.tensor([value], dtype=torch.float64)
+    return (value.full_tensor() if hasattr(value, "full_tensor") else value).detach().cpu()
+
+
+def sharded_like(tensor, parameter):
+    """A whole tensor as `parameter` is kept: on its device, and sharded if that is."""
+    tensor = tensor.to(parameter.device)
+    if not hasattr(parameter, "full_tensor") or tensor.shape != parameter.shape:
+        return tensor
+    from torch.distributed.tensor import distribute_tensor
+
+    return distribute_tensor(tensor, parameter.device_mesh, parameter.placements)
+
+
+@torch.no_grad()
+def gather(media, texts, concepts):
+    """The embeddings of all processes (losses.Everyone), or None where there is one process."""
+    if not dist.is_initialized():
+        return None
+    gathered = []
+    for tensor in (media, texts, concepts):
+        parts = [torch.empty_like(tensor) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, tensor.detach().contiguous())
+        gathered.append(torch.cat(parts))
+    return Everyone(*gathered, dist.get_rank() * len(media))
+
+
+def from_first(value, device):
+    """A number as process 0 knows it, so that all follow the same clock."""
+    if not dist.is_initialized():
+        return value
+    shared = torch.tensor([value], dtype=torch.float64, device=device)
     dist.broadcast(shared, 0)
     return float(shared)

@@ -26,9 +26,9 @@ FILTERS = mel_filters()
 
 def log_mel(waves):
     """(B, n) -> (B, frames, BINS), each bin standardised over the batch; frames as the convolutions count them."""
-    windows = waves.unfold(1, WINDOW, HOP) * torch.hann_window(WINDOW)  # (B, frames, WINDOW)
+    windows = waves.unfold(1, WINDOW, HOP) * torch.hann_window(WINDOW, device=waves.device)  # (B, frames, WINDOW)
     power = torch.fft.rfft(windows).abs().square()
-    spectrum = torch.log(power @ FILTERS + 0.05)
+    spectrum = torch.log(power @ FILTERS.to(waves.device) + 0.05)
     flat = spectrum.flatten(0, 1)
     return (spectrum - flat.mean(0)) / (flat.std(0) + 1e-3)
 

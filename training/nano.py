@@ -1,5 +1,6 @@
 """The size of onepeace-nano and what each stage may change. Sizes keep the fp16 bundle under 20 MB."""
 from .onepeace.config import Config
+from .onepeace.decoder import decoder_config
 
 FINAL_SIDE_PX = 96
 MAX_TEXT_IDS = 11  # of a training text, before </s>: 99 % of the names are shorter
@@ -23,3 +24,8 @@ def smoke_config(vocab_size, side_px=32, head_type="val"):
         feature_encoder_spec="[(16, 10, 5)] + [(16, 3, 2)] * 4 + [(16, 2, 2)] + [(16, 2, 2)]",
         conv_pos_groups=4, layer_scale_init_value=0.5, head_type=head_type,
     )
+
+
+def nano_decoder(config):
+    """The pre-training decoder: half as wide as the encoder, two layers (§2)."""
+    return decoder_config(config, config.embed_dim // 2, config.ffn_embed_dim // 2, 2, config.attention_heads // 2)

@@ -68,6 +68,7 @@ class ConvPosition(nn.Module):
 class AudioAdapter(nn.Module):
     """waveforms (B, n) 16 kHz -> x (B, T, D), padding mask (B, T), biases [(1, H, T, T)]; T = frames + 1.
 
+    In place of waveforms the frames of `embed_audios`, (B, T-1, D), serve where several passes share them.
     With preserve (B, P) the position convolutions run over the shortened sequence, fillers included (§13.3), and the outputs
     are (B, P, D), (B, P), [(B, H, P, P)].
     """
@@ -79,7 +80,7 @@ class AudioAdapter(nn.Module):
         kernel = max(3, config.conv_pos_width // config.conv_pos_depth)
         self.cls_embedding = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
         self.cls_pos_embed = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
-        self.mask_embedding = nn.Parameter(torch.randn(1, dim) * 0.02)  # never used, part of the official layout (§4.1)
+        self.mask_embedding = nn.Parameter(torch.randn(1, dim) * 0.02, requires_grad=False)  # never used, but official (§4.1)
         self.embed_audios = nn.Sequential(
             ConvFeatureExtractor(config.conv_layers), nn.Identity(), nn.LayerNorm(channels), nn.Linear(channels, dim))
         blocks = [ConvPosition(dim, kernel, config.conv_pos_groups) for _ in range(config.conv_pos_depth)]
@@ -88,8 +89,8 @@ class AudioAdapter(nn.Module):
         self.rel_pos_table_list = nn.ModuleList(tables)
 
     def forward(self, waveforms, padding=None, preserve=None):
-        frames = self.embed_audios(waveforms)  # (B, T-1, D)
-        buckets = token_buckets(self.bucket_size, frames.shape[1] + 1).to(frames.device)
+        frames = waveforms if waveforms.dim() == 3 else self.embed_audios(waveforms)  # (B, T-1, D)
+        buckets = token_buckets(self.bucket_size, frames.shape[1] + 1, frames.device)
         if preserve is not None:
             whole = torch.cat([frames[:, :1], frames], dim=1)  # indices count CLS, whose place is never read
             x = self.placed(gather_tokens(whole, preserve)[:, 1:])

@@ -47,6 +47,12 @@ class Config:
     def conv_layers(self):
         return parse_feature_encoder_spec(self.feature_encoder_spec)
 
+    def frames(self, samples):
+        """Audio frames of a clip of so many samples (§7)."""
+        for _, kernel, stride in self.conv_layers:
+            samples = (samples - kernel) // stride + 1
+        return samples
+
 
 def parse_feature_encoder_spec(spec):
     """"[(32, 10, 5)] + [(32, 3, 2)] * 4" -> [(32, 10, 5), (32, 3, 2), …] without evaluating code."""

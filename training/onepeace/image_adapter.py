@@ -50,7 +50,7 @@ class ImageAdapter(nn.Module):
         x = x + interpolate_pos_embed(self.pos_embed, grid)
         if hasattr(self, "type_embedding"):
             x = x + self.type_embedding + (self.type_embedding_2 if second else 0)
-        buckets = image_buckets(grid).to(x.device)
+        buckets = image_buckets(grid, x.device)
         if preserve is not None:
             biases = [gather_bias(t.weight, buckets, preserve) for t in self.rel_pos_table_list]
             return gather_tokens(x, preserve), preserve < 0, biases

@@ -23,9 +23,13 @@ class OnePeace(nn.Module):
             self.add_module(f"{modality}_proj", nn.Linear(config.embed_dim, config.embed_dim))
         self.apply(initialise)
 
+    def encode(self, modality, *inputs):
+        """-> embedding (B, D), normalised, and token features (B, T, D)."""
+        features = self.encoder_wrapper({modality: inputs})[modality]
+        return F.normalize(getattr(self, f"{modality}_proj")(features[:, 0]).float(), dim=-1), features
+
     def embed(self, modality, *inputs):
-        hidden = self.encoder_wrapper({modality: inputs})[modality]
-        return F.normalize(getattr(self, f"{modality}_proj")(hidden[:, 0]).float(), dim=-1)
+        return self.encode(modality, *inputs)[0]
 
     def text(self, ids):
         """int64 (B, T), padded with 1 -> (B, D)."""

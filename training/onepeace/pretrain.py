@@ -1,13 +1,10 @@
 """The pre-training model (§4.2, §13): the retrieval model and a decoder for the masked tokens."""
 import torch
 from torch import nn
-import torch.nn.functional as F
 
 from .decoder import DecoderWrapper
 from .model import OnePeace, initialise
 from .preserve import scatter_tokens
-
-DECODER_TENSORS = ("decoder_", "text_mask_", "image_mask_", "audio_mask_")  # what an exported checkpoint leaves out
 
 
 class OnePeacePretrain(OnePeace):
@@ -21,11 +18,6 @@ class OnePeacePretrain(OnePeace):
             self.add_module(f"{modality}_mask_head", nn.Linear(decoder.embed_dim, config.embed_dim))
             self.register_parameter(f"{modality}_mask_token", nn.Parameter(torch.randn(1, decoder.embed_dim) * 0.02))
         self.apply(initialise)
-
-    def encode(self, modality, *inputs):
-        """-> embedding (B, D), normalised, and token features (B, T, D)."""
-        features = self.encoder_wrapper({modality: inputs})[modality]
-        return F.normalize(getattr(self, f"{modality}_proj")(features[:, 0]).float(), dim=-1), features
 
     @torch.no_grad()
     def teach(self, inputs):
@@ -41,7 +33,3 @@ class OnePeacePretrain(OnePeace):
             parts[m] = scatter_tokens(tokens, known, masks[m].preserve)
         decoded = self.decoder_wrapper(parts, {m: masks[m].padding() for m in parts})
         return {m: getattr(self, f"{m}_mask_head")(x) for m, x in decoded.items()}
-
-    def export(self):
-        """State dict without the decoder, as the retrieval model has it."""
-        return {k: v for k, v in self.state_dict().items() if not k.startswith(DECODER_TENSORS)}

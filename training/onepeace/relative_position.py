@@ -1,4 +1,5 @@
 """Relative position buckets and the interpolation of position tables (§5.1, §6.1, §6.2, §6.4)."""
+from functools import lru_cache
 import math
 
 import torch
@@ -7,19 +8,21 @@ import torch.nn.functional as F
 MAX_POSITIONS = 1024
 
 
-def token_buckets(bucket_size, length):
-    """int64 (length, length): table row of (query, key) for text and audio; position 0 is CLS (§5.1)."""
+@lru_cache(maxsize=256)
+def token_buckets(bucket_size, length, device=None):
+    """int64 (length, length): table row of (query, key) for text and audio; position 0 is CLS (§5.1). Not to be written to."""
     rel = torch.arange(length)[:, None] - torch.arange(length)[None, :]  # query - key
     mid = bucket_size // 2
     far = rel.abs().clamp(min=1).double()
     log_pos = torch.ceil(torch.log(far / mid) / math.log((MAX_POSITIONS - 1) / mid) * (mid - 1)) + mid
     index = torch.where(rel.abs() <= mid, rel, (torch.sign(rel) * log_pos).long()) + bucket_size - 1
     index[0, :], index[:, 0], index[0, 0] = 2 * bucket_size - 1, 2 * bucket_size, 2 * bucket_size + 1
-    return index
+    return index.to(device)
 
 
-def image_buckets(side):
-    """int64 (side²+1, side²+1): table row of (query, key) of a grid with CLS first (§6.2)."""
+@lru_cache(maxsize=16)
+def image_buckets(side, device=None):
+    """int64 (side²+1, side²+1): table row of (query, key) of a grid with CLS first (§6.2). Not to be written to."""
     y, x = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
     y, x = y.flatten(), x.flatten()
     grid = (y[:, None] - y[None] + side - 1) * (2 * side - 1) + (x[:, None] - x[None] + side - 1)
@@ -27,7 +30,7 @@ def image_buckets(side):
     index = torch.empty(side * side + 1, side * side + 1, dtype=torch.long)
     index[1:, 1:] = grid
     index[0, :], index[:, 0], index[0, 0] = rows - 3, rows - 2, rows - 1
-    return index
+    return index.to(device)
 
 
 def relative_bias(table, buckets):
@@ -69,3 +72,20 @@ def enlarge_rel_pos_table(table, side):
     heads = [torch.from_numpy(RectBivariateSpline(source, source, g.numpy(), s=0)(target, target)) for g in grids]
     enlarged = torch.stack(heads).flatten(1).t().to(table.dtype)  # (dst², H)
     return torch.cat([enlarged, table[-3:]])
+
+
+def centre_rel_pos_table(table, side):
+    """(rows, H) image table -> that of a smaller grid: the distances which the smaller grid has, and the three rows of CLS.
+
+    The inverse of the enlargement as far as there is one: it keeps distance 1 at 1 and stretches only the far ones (§6.4).
+    """
+    whole, part = math.isqrt(table.shape[0] - 3), 2 * side - 1
+    edge = (whole - part) // 2
+    grid = table[:-3].reshape(whole, whole, -1)[edge : edge + part, edge : edge + part]
+    return torch.cat([grid.flatten(0, 1), table[-3:]])
+
+
+def fit_rel_pos_table(table, side):
+    """(rows, H) image table -> that of a grid of `side`, larger, equal or smaller."""
+    smaller = 2 * side - 1 < math.isqrt(table.shape[0] - 3)
+    return centre_rel_pos_table(table, side) if smaller else enlarge_rel_pos_table(table, side)

@@ -34,7 +34,7 @@ class TextAdapter(nn.Module):
         if hasattr(self, "type_embedding"):
             x = x + self.type_embedding
         padding = torch.cat([torch.zeros(batch, 1, dtype=torch.bool, device=ids.device), ids.eq(PAD)], dim=1)
-        buckets = token_buckets(self.bucket_size, length).to(ids.device)
+        buckets = token_buckets(self.bucket_size, length, ids.device)
         if preserve is not None:
             biases = [gather_bias(t.weight, buckets, preserve) for t in self.rel_pos_table_list]
             return gather_tokens(x, preserve), preserve < 0, biases

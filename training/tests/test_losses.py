@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.losses import Everyone, contrastive_loss, denoising_terms, total
+from training.losses import WEIGHTS, Everyone, contrastive_loss, denoising_terms, total
 from training.onepeace.checkpoint import load_pretrain
 from training.onepeace.preserve import Mask
 from training.tests.test_parity import SET_A, case
@@ -52,7 +52,7 @@ def compare(stage, terms, wanted):
     for name, value in terms.items():
         assert float(value) == pytest.approx(wanted[f"{name}_loss"], abs=1e-5), name
     assert {f"{n}_loss" for n in terms} == {n for n in wanted if n.endswith("_loss")}
-    assert float(total(terms, stage)) == pytest.approx(wanted["loss"], abs=1e-5)
+    assert float(total(terms, WEIGHTS[stage])) == pytest.approx(wanted["loss"], abs=1e-5)
 
 
 @reference
