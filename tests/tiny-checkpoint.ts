@@ -1,7 +1,9 @@
-/** A random checkpoint of the smallest size that has every part, as a safetensors file, with a dictionary that fits it. */
+/** Random checkpoints of the smallest size that have every part, as safetensors files, with a dictionary that fits them. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Modality } from '../src/modality.ts'
 import type { ModelConfig } from '../src/model/config.ts'
+import type { ClassifyHead, HeadConfig } from '../src/model/head-config.ts'
 import { planTensors } from '../src/model/tensors.ts'
 
 export const TINY: ModelConfig = {
@@ -25,9 +27,39 @@ export const TINY: ModelConfig = {
 
 export type Tensors = Map<string, { shape: readonly number[]; values: Float32Array }>
 
+/** A fine-tuned TINY with these branches, the last of them pooled unless told, and one relative table a layer. */
+export function tinyHead(
+  modalities: readonly Modality[],
+  head: Partial<ClassifyHead> | { segments: number },
+): ModelConfig {
+  const { text, image, audio, ...shared } = TINY
+  const has = (modality: Modality) => modalities.includes(modality)
+  const typed = { typeEmbedding: 'twoImages' in head }
+  return {
+    ...shared,
+    modalities,
+    relPosTables: TINY.layers,
+    ...(has('text') && { text: { ...text!, ...typed } }),
+    ...(has('image') && { image: { ...image!, ...typed } }),
+    ...(has('audio') && { audio: audio! }),
+    head: 'segments' in head ? { kind: 'segment', classes: head.segments } : classifier(modalities, head),
+  }
+}
+
+function classifier(modalities: readonly Modality[], head: Partial<ClassifyHead>): HeadConfig {
+  const usual = { classes: 3, innerDim: 10, attnPooling: true, pooler: false, twoImages: false, pooled: modalities[0]! }
+  return { kind: 'classify', ...usual, ...head }
+}
+
+/** Tensors of a fine-tuned checkpoint whose trunk is that of `trunk`, its one relative table copied to every layer. */
+export function onTrunk(trunk: Tensors, config: ModelConfig, seed: number): Tensors {
+  const shared = (name: string) => trunk.get(name) ?? trunk.get(name.replace(/_list\.\d+\./, '_list.0.'))
+  return new Map([...tinyTensors(config, seed)].map(([name, own]) => [name, shared(name) ?? own]))
+}
+
 /** Values that are neither 0 nor 1 anywhere, from a fixed sequence. */
-export function tinyTensors(config: ModelConfig = TINY): Tensors {
-  let state = 1
+export function tinyTensors(config: ModelConfig = TINY, seed = 1): Tensors {
+  let state = seed
   const next = () => {
     state = (state * 48271) % 2147483647
     return state / 2147483647 - 0.5

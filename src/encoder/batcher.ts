@@ -10,7 +10,7 @@
 import { DomainError } from '../errors.ts'
 import type { Turns } from './turns.ts'
 
-export interface BatcherOptions<Item, Session> {
+export interface BatcherOptions<Item, Session, Result = Float32Array> {
   /** Most items of one batch. */
   maxBatch: number
   /** How long an item waits for company while a session is free. */
@@ -21,16 +21,16 @@ export interface BatcherOptions<Item, Session> {
   /** Only items of equal bucket share a batch. */
   bucketOf: (item: Item) => number
   /** Outcome of each item, in order. A rejection fails the whole batch. */
-  run: (items: Item[], session: Session) => Promise<PromiseSettledResult<Float32Array>[]>
+  run: (items: Item[], session: Session) => Promise<PromiseSettledResult<Result>[]>
   sessions: Turns<Session>
 }
 
-interface Entry<Item> {
+interface Entry<Item, Result> {
   item: Item
   cost: number
   bucket: number
   acceptedMs: number
-  resolve: (embedding: Float32Array) => void
+  resolve: (result: Result) => void
   reject: (reason: unknown) => void
   /** Stops listening to the item's signal. */
   unwatch?: () => void
@@ -42,8 +42,8 @@ const MAX_RETRY_S = 60
 /** Weight of the newest batch in the running estimate of speed. */
 const SPEED_WEIGHT = 0.3
 
-export class Batcher<Item, Session> {
-  private queue: Entry<Item>[] = []
+export class Batcher<Item, Session, Result = Float32Array> {
+  private queue: Entry<Item, Result>[] = []
   /** Cost and number of the items accepted and not yet finished. */
   private load = 0
   private unfinished = 0
@@ -53,19 +53,19 @@ export class Batcher<Item, Session> {
   private wake: () => void = () => {}
   private readonly drained: (() => void)[] = []
 
-  constructor(private readonly options: BatcherOptions<Item, Session>) {}
+  constructor(private readonly options: BatcherOptions<Item, Session, Result>) {}
 
   /**
-   * The embedding of one item.
+   * What `run` makes of one item.
    * @throws DomainError `overloaded`, `deadline-exceeded` (aborted), `encoder-unavailable` (closed), or what `run` gave
    */
-  submit(item: Item, signal?: AbortSignal): Promise<Float32Array> {
+  submit(item: Item, signal?: AbortSignal): Promise<Result> {
     const cost = this.options.costOf(item)
     const refusal = this.refusal(cost, signal)
     if (refusal) return Promise.reject(refusal)
     return new Promise((resolve, reject) => {
       const bucket = this.options.bucketOf(item)
-      const entry: Entry<Item> = { item, cost, bucket, acceptedMs: Date.now(), resolve, reject }
+      const entry: Entry<Item, Result> = { item, cost, bucket, acceptedMs: Date.now(), resolve, reject }
       if (signal) this.watch(entry, signal)
       this.queue.push(entry)
       this.load += cost
@@ -104,7 +104,7 @@ export class Batcher<Item, Session> {
   }
 
   /** An abort settles the waiter at once; an item still in the queue leaves it and never reaches the model. */
-  private watch(entry: Entry<Item>, signal: AbortSignal): void {
+  private watch(entry: Entry<Item, Result>, signal: AbortSignal): void {
     const abort = () => {
       entry.reject(deadlineExceeded(signal))
       const place = this.queue.indexOf(entry)
@@ -146,8 +146,8 @@ export class Batcher<Item, Session> {
     }
   }
 
-  private inBucket(bucket: number): Entry<Item>[] {
-    const found: Entry<Item>[] = []
+  private inBucket(bucket: number): Entry<Item, Result>[] {
+    const found: Entry<Item, Result>[] = []
     for (const entry of this.queue) {
       if (entry.bucket === bucket && found.push(entry) === this.options.maxBatch) break
     }
@@ -155,7 +155,7 @@ export class Batcher<Item, Session> {
   }
 
   /** The oldest item and those that may join it, in order; none if all were aborted meanwhile. */
-  private takeBatch(): Entry<Item>[] {
+  private takeBatch(): Entry<Item, Result>[] {
     const oldest = this.queue[0]
     if (!oldest) return []
     const batch = new Set(this.inBucket(oldest.bucket))
@@ -163,7 +163,7 @@ export class Batcher<Item, Session> {
     return [...batch]
   }
 
-  private async dispatch(batch: Entry<Item>[], session: Session): Promise<void> {
+  private async dispatch(batch: Entry<Item, Result>[], session: Session): Promise<void> {
     const startedMs = Date.now()
     const items = batch.map(({ item }) => item)
     const run = async () => (items.length > 0 ? this.options.run(items, session) : [])
@@ -176,13 +176,13 @@ export class Batcher<Item, Session> {
     })
   }
 
-  private learnSpeed(batch: Entry<Item>[], tookMs: number): void {
+  private learnSpeed(batch: Entry<Item, Result>[], tookMs: number): void {
     if (batch.length === 0) return
     const speed = batch.reduce((sum, { cost }) => sum + cost, 0) / Math.max(1, tookMs)
     this.costPerMs = this.costPerMs ? this.costPerMs + SPEED_WEIGHT * (speed - this.costPerMs) : speed
   }
 
-  private finish({ cost, unwatch }: Entry<Item>): void {
+  private finish({ cost, unwatch }: Entry<Item, Result>): void {
     unwatch?.()
     this.load -= cost
     if (--this.unfinished > 0 || !this.closed) return
@@ -190,7 +190,7 @@ export class Batcher<Item, Session> {
   }
 }
 
-function settle<Item>(entry: Entry<Item>, outcome: PromiseSettledResult<Float32Array> | undefined): void {
+function settle<Item, Result>(entry: Entry<Item, Result>, outcome: PromiseSettledResult<Result> | undefined): void {
   if (outcome?.status === 'fulfilled') entry.resolve(outcome.value)
   else entry.reject(outcome ? outcome.reason : new Error('The batch gave no outcome for an item.'))
 }

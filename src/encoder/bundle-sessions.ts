@@ -5,9 +5,9 @@
  * Legend: B items of a batch, T tokens or frames, n samples, S side of the square picture, D width of an embedding.
  */
 import { join } from 'node:path'
-import type { AudioSpec, BundleManifest } from '../bundle/manifest.ts'
+import type { BundleManifest, HeadSpec, InputSpecs, PictureInput, SoundInput, TextLimits } from '../bundle/manifest.ts'
 import type { Modality } from '../modality.ts'
-import type { AudioInput, EncoderInput, ImageInput, TextInput } from './encoder.ts'
+import type { AudioInput, EncoderInput, HeadOutput, ImageInput, TextInput } from './encoder.ts'
 import { paddedTokens } from './input-limits.ts'
 import { type GraphSession, openGraph, type SessionOptions, type TensorData } from './onnx-session.ts'
 
@@ -23,7 +23,7 @@ export class BundleSessions {
     private readonly options: SessionOptions,
   ) {}
 
-  /** Opens every graph of the bundle. Rejects with the reason if one cannot be opened. */
+  /** Opens every graph that embeds. Rejects with the reason if one cannot be opened. */
   async open(): Promise<void> {
     const { text, image, audio } = this.manifest
     const files = [text?.graph, image?.preprocessGraph, image?.graph, audio?.graph]
@@ -34,31 +34,54 @@ export class BundleSessions {
   async encode(modality: Modality, inputs: readonly EncoderInput[]): Promise<Float32Array[]> {
     const embedding = await this.embed(modality, inputs) // (B, D)
     const [rows, width] = embedding.dims as [number, number]
-    const values = embedding.data as Float32Array
-    if (rows !== inputs.length || !values.every(Number.isFinite)) {
-      throw new Error('The model gave values that are not finite; check the input.')
-    }
+    const values = finite(embedding)
     return Array.from({ length: rows }, (_, i) => values.slice(i * width, (i + 1) * width))
   }
 
-  private embed(modality: Modality, inputs: readonly EncoderInput[]): Promise<TensorData> {
-    if (modality === 'text') return this.text(inputs as readonly TextInput[])
-    if (modality === 'image') return this.image(inputs as readonly ImageInput[])
-    return this.audio(inputs as readonly AudioInput[])
+  /** Opens the graphs of a head. Rejects with the reason if one cannot be opened. */
+  async openHead(name: string): Promise<void> {
+    const { graph, image } = this.head(name)
+    for (const file of [image?.preprocessGraph, graph]) if (file) await this.graph(file)
   }
 
-  private async text(inputs: readonly TextInput[]): Promise<TensorData> {
-    const spec = this.manifest.text!
-    const width = Math.max(...inputs.map(({ tokenIds }) => paddedTokens(tokenIds.length, spec)))
-    const ids = new BigInt64Array(inputs.length * width).fill(PAD)
-    inputs.forEach(({ tokenIds }, row) => {
-      ids.set(tokenIds.map(BigInt), row * width)
-    })
-    return this.run(spec.graph, { src_tokens: { dtype: 'int64', dims: [inputs.length, width], data: ids } }) // (B, T)
+  /** What the head says of one sample, an input for each of its roles in their order. */
+  async runHead(name: string, inputs: readonly EncoderInput[]): Promise<HeadOutput> {
+    const head = this.head(name)
+    const tensors: Record<string, TensorData> = {}
+    for (const [i, role] of head.inputs.entries()) {
+      const given = await this.tensors([inputs[i]!], head)
+      if (role === 'image2') tensors.src_images_2 = given.src_images!
+      else Object.assign(tensors, given)
+    }
+    const outputs = head.task === 'grounding' ? ['logits', 'boxes'] : ['logits']
+    const { logits, boxes } = await (await this.graph(head.graph)).run(tensors, outputs)
+    return {
+      logits: finite(logits!).slice(),
+      dims: logits!.dims.slice(1),
+      ...(boxes && { boxes: finite(boxes).slice() }),
+    }
   }
 
-  private async image(inputs: readonly ImageInput[]): Promise<TensorData> {
-    const spec = this.manifest.image!
+  private head(name: string): HeadSpec {
+    const head = this.manifest.heads?.find((one) => one.name === name)
+    if (!head) throw new Error(`The bundle has no head ${name}.`)
+    return head
+  }
+
+  private async embed(modality: Modality, inputs: readonly EncoderInput[]): Promise<TensorData> {
+    const tensors = await this.tensors(inputs, this.manifest)
+    return this.run(this.manifest[modality]!.graph, tensors, 'embedding')
+  }
+
+  /** Inputs of one modality as a batch for a graph that takes them as `specs` says. */
+  private async tensors(inputs: readonly EncoderInput[], specs: InputSpecs): Promise<Record<string, TensorData>> {
+    const { modality } = inputs[0]!
+    if (modality === 'text') return textTensors(inputs as readonly TextInput[], specs.text!)
+    if (modality === 'image') return this.imageTensors(inputs as readonly ImageInput[], specs.image!)
+    return audioTensors(inputs as readonly AudioInput[], specs.audio!)
+  }
+
+  private async imageTensors(inputs: readonly ImageInput[], spec: PictureInput): Promise<Record<string, TensorData>> {
     const side = spec.sizePx
     const pictures = new Float32Array(inputs.length * 3 * side * side)
     for (const [row, { width, height, data }] of inputs.entries()) {
@@ -66,26 +89,10 @@ export class BundleSessions {
       const prepared = await this.run(spec.preprocessGraph, { image }, 'src_images') // (1, 3, S, S)
       pictures.set(prepared.data as Float32Array, row * 3 * side * side)
     }
-    const src_images: TensorData = { dtype: 'float32', dims: [inputs.length, 3, side, side], data: pictures } // (B, 3, S, S)
-    return this.run(spec.graph, { src_images })
+    return { src_images: { dtype: 'float32', dims: [inputs.length, 3, side, side], data: pictures } } // (B, 3, S, S)
   }
 
-  private async audio(inputs: readonly AudioInput[]): Promise<TensorData> {
-    const spec = this.manifest.audio!
-    const samples = inputs[0]!.waveform.length
-    const waves = new Float32Array(inputs.length * samples)
-    inputs.forEach(({ waveform }, row) => {
-      waves.set(waveform, row * samples)
-    })
-    const positions = frameCount(samples, spec) + 1
-    const mask = new Uint8Array(inputs.length * positions) // nothing is padding
-    return this.run(spec.graph, {
-      src_audios: { dtype: 'float32', dims: [inputs.length, samples], data: waves }, // (B, n)
-      audio_padding_masks: { dtype: 'bool', dims: [inputs.length, positions], data: mask }, // (B, T+1)
-    })
-  }
-
-  private async run(file: string, inputs: Record<string, TensorData>, output = 'embedding'): Promise<TensorData> {
+  private async run(file: string, inputs: Record<string, TensorData>, output: string): Promise<TensorData> {
     const graph = await this.graph(file)
     return (await graph.run(inputs, [output]))[output]!
   }
@@ -100,7 +107,37 @@ export class BundleSessions {
   }
 }
 
+function finite({ data }: TensorData): Float32Array {
+  const values = data as Float32Array
+  if (values.every(Number.isFinite)) return values
+  throw new Error('The model gave values that are not finite; check the input.')
+}
+
+function textTensors(inputs: readonly TextInput[], limits: TextLimits): Record<string, TensorData> {
+  const width = Math.max(...inputs.map(({ tokenIds }) => paddedTokens(tokenIds.length, limits)))
+  const ids = new BigInt64Array(inputs.length * width).fill(PAD)
+  inputs.forEach(({ tokenIds }, row) => {
+    ids.set(tokenIds.map(BigInt), row * width)
+  })
+  return { src_tokens: { dtype: 'int64', dims: [inputs.length, width], data: ids } } // (B, T)
+}
+
+/** The sounds are of equal length, so nothing is padding. */
+function audioTensors(inputs: readonly AudioInput[], spec: SoundInput): Record<string, TensorData> {
+  const samples = inputs[0]!.waveform.length
+  const waves = new Float32Array(inputs.length * samples)
+  inputs.forEach(({ waveform }, row) => {
+    waves.set(waveform, row * samples)
+  })
+  const positions = frameCount(samples, spec) + 1
+  const mask = new Uint8Array(inputs.length * positions)
+  return {
+    src_audios: { dtype: 'float32', dims: [inputs.length, samples], data: waves }, // (B, n)
+    audio_padding_masks: { dtype: 'bool', dims: [inputs.length, positions], data: mask }, // (B, T+1)
+  }
+}
+
 /** T: frames that the convolutions make of n samples (spec §7). */
-export function frameCount(samples: number, { convLayers }: AudioSpec): number {
+export function frameCount(samples: number, { convLayers }: Pick<SoundInput, 'convLayers'>): number {
   return convLayers.reduce((n, { kernel, stride }) => Math.floor((n - kernel) / stride) + 1, samples)
 }

@@ -1,7 +1,8 @@
 /**
  * The port between services and whatever turns prepared inputs into vectors (local onnxruntime sessions today, a remote
- * encoder later). In: token ids, pixels, a waveform. Out: one unit vector of the common space.
+ * encoder later). In: token ids, pixels, a waveform. Out: one unit vector of the common space, or what a head says.
  */
+import type { HeadRole, HeadTask } from '../bundle/manifest.ts'
 import type { Modality } from '../modality.ts'
 
 /** Token ids of the dictionary, ending in `eos`, at most 71 (spec §10). */
@@ -26,6 +27,36 @@ export interface AudioInput {
 
 export type EncoderInput = TextInput | ImageInput | AudioInput
 
+/** A fine-tuned head of the model. */
+export interface HeadInfo {
+  name: string
+  task: HeadTask
+  /** The inputs it takes, all of them needed. */
+  inputs: readonly HeadRole[]
+  /** N */
+  classes: number
+  /** One a class, where they are known. */
+  labels?: readonly string[]
+  /** Side of the square that its pictures are resized to. */
+  imageSizePx?: number
+}
+
+/** One sample for a head: an input for each of its roles. */
+export interface HeadInputs {
+  text?: TextInput
+  image?: ImageInput
+  image2?: ImageInput
+  audio?: AudioInput
+}
+
+export interface HeadOutput {
+  /** (N), or (N, h, w) of a segmentation, row-major; before any softmax or sigmoid. */
+  logits: Float32Array
+  dims: readonly number[]
+  /** Of grounding: x0, y0, x1, y1 as fractions of the picture's sides. Their order is what was learned, not enforced. */
+  boxes?: Float32Array
+}
+
 export interface Encoder {
   /** D, the width of an embedding. */
   readonly embedDim: number
@@ -35,7 +66,13 @@ export interface Encoder {
    * @throws DomainError `unsupported-by-model`, `overloaded`, `deadline-exceeded` (aborted), `encoder-unavailable`
    */
   encode(input: EncoderInput, signal?: AbortSignal): Promise<Float32Array>
-  /** Resolves when the sessions are open; rejects with the reason if they cannot be. */
+  readonly heads: readonly HeadInfo[]
+  /**
+   * What the head `name` says of one sample. Never depends on what else is being encoded.
+   * @throws DomainError `not-found` (no such head), and those of `encode`
+   */
+  runHead(name: string, inputs: HeadInputs, signal?: AbortSignal): Promise<HeadOutput>
+  /** Resolves when the embedding sessions are open (a head's opens with its first use); rejects with the reason if not. */
   ready(): Promise<void>
   /** Finishes what was accepted, refuses the rest, frees the sessions. */
   close(): Promise<void>

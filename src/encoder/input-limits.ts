@@ -1,5 +1,5 @@
 /** What an input must look like for a bundle, what it costs, and which inputs may share a batch. */
-import type { BundleManifest, TextSpec } from '../bundle/manifest.ts'
+import type { BundleManifest, InputSpecs, SoundInput, TextLimits } from '../bundle/manifest.ts'
 import { DomainError } from '../errors.ts'
 import type { EncoderInput } from './encoder.ts'
 
@@ -7,7 +7,7 @@ import type { EncoderInput } from './encoder.ts'
 const TOKEN_STEP = 8
 
 /** Tokens after padding, at most the model's longest text. */
-export function paddedTokens(tokens: number, { maxTokens }: TextSpec): number {
+export function paddedTokens(tokens: number, { maxTokens }: TextLimits): number {
   return Math.max(tokens, Math.min(Math.ceil(tokens / TOKEN_STEP) * TOKEN_STEP, maxTokens + 1))
 }
 
@@ -18,16 +18,21 @@ export function paddedTokens(tokens: number, { maxTokens }: TextSpec): number {
  */
 export function checkInput(input: EncoderInput, manifest: BundleManifest): void {
   if (!manifest.modalities.includes(input.modality) || !manifest[input.modality]) {
-    const able = manifest.modalities.join(', ')
+    const able = manifest.modalities.join(', ') || 'nothing'
     const message = `The model ${manifest.name} does not encode ${input.modality}; it encodes ${able}.`
     throw new DomainError('unsupported-by-model', message)
   }
-  if (input.modality === 'text') checkText(input.tokenIds, manifest.text!)
-  else if (input.modality === 'image') checkImage(input)
-  else checkAudio(input.waveform.length, manifest.audio!)
+  checkShape(input, manifest)
 }
 
-function checkText(tokenIds: readonly number[], { maxTokens, vocabSize }: TextSpec): void {
+/** As `checkInput`, for a graph that takes the modality. */
+export function checkShape(input: EncoderInput, specs: InputSpecs): void {
+  if (input.modality === 'text') checkText(input.tokenIds, specs.text!)
+  else if (input.modality === 'image') checkImage(input)
+  else checkAudio(input.waveform.length, specs.audio!)
+}
+
+function checkText(tokenIds: readonly number[], { maxTokens, vocabSize }: TextLimits): void {
   const known = (id: number) => Number.isInteger(id) && id >= 0 && id < vocabSize
   if (tokenIds.length === 0 || !tokenIds.every(known)) throw new TypeError('Token ids are absent or not of the model.')
   if (tokenIds.length <= maxTokens + 1) return
@@ -41,7 +46,7 @@ function checkImage({ width, height, data }: { width: number; height: number; da
   }
 }
 
-function checkAudio(samples: number, { minSamples, maxSamples }: { minSamples: number; maxSamples: number }): void {
+function checkAudio(samples: number, { minSamples, maxSamples }: SoundInput): void {
   if (samples < minSamples) throw new TypeError(`The waveform has ${samples} samples, fewer than ${minSamples}.`)
   if (samples <= maxSamples) return
   throw new DomainError('media-too-large', `The sound has ${samples} samples; cut it to ${maxSamples}.`)

@@ -1,16 +1,20 @@
 /**
- * The encoder that runs a bundle on this machine: one batcher a modality before a few session workers.
+ * The encoder that runs a bundle on this machine: one batcher a modality, and one for all heads, before a few session
+ * workers. Samples for heads run one at a time.
  *
- *   encode ─► check ─► batcher (text | image | audio) ─► turns ─► session host ═► worker thread: onnxruntime
+ *   encode ──► check ─► batcher (text | image | audio) ─┐
+ *   runHead ─► check ─► batcher (heads) ────────────────┴─► turns ─► session host ═► worker thread: onnxruntime
  */
 import { availableParallelism } from 'node:os'
 import type { BundleManifest } from '../bundle/manifest.ts'
 import { DomainError } from '../errors.ts'
 import type { Modality } from '../modality.ts'
 import { Batcher } from './batcher.ts'
-import type { Encoder, EncoderInput } from './encoder.ts'
+import type { Encoder, EncoderInput, HeadInfo, HeadInputs, HeadOutput } from './encoder.ts'
+import { bytesOf, findHead, headsOf, orderInputs } from './head-inputs.ts'
 import { bucketOf, checkInput, costOf } from './input-limits.ts'
 import { SessionHost } from './session-host.ts'
+import type { HeadTask } from './session-protocol.ts'
 import { Turns } from './turns.ts'
 
 export interface LocalEncoderOptions {
@@ -35,6 +39,9 @@ const MAX_BATCH: Record<Modality, number> = { text: 32, image: 8, audio: 4 }
 /** Seven full requests of 2,048 texts; 0.5 gigapixels (1.5 GB); one hour at 16 kHz (230 MB). */
 const MAX_COST: Record<Modality, number> = { text: 1 << 20, image: 500_000_000, audio: 3600 * 16_000 }
 
+/** Inputs of heads that are accepted and unfinished, in bytes. */
+const MAX_HEAD_BYTES = 1_500_000_000
+
 /**
  * The encoder of a bundle. Returns at once; the sessions open with `ready` or the first input, and again after a failure.
  */
@@ -57,6 +64,8 @@ class LocalEncoder implements Encoder {
   readonly embedDim: number
   readonly modalities: readonly Modality[]
   private readonly batchers: Record<Modality, Batcher<EncoderInput, SessionHost>>
+  readonly heads: readonly HeadInfo[]
+  private readonly headBatcher: Batcher<HeadTask, SessionHost, HeadOutput>
   private readonly sessions: Turns<SessionHost>
   private opened: Promise<void> | undefined
   private closed = false
@@ -68,14 +77,29 @@ class LocalEncoder implements Encoder {
   ) {
     this.embedDim = manifest.embedDim
     this.modalities = manifest.modalities
+    this.heads = headsOf(manifest)
     this.sessions = new Turns(hosts)
     const batcher = (modality: Modality) => this.batcher(modality, options)
     this.batchers = { text: batcher('text'), image: batcher('image'), audio: batcher('audio') }
+    this.headBatcher = new Batcher({
+      maxBatch: 1,
+      maxWaitMs: 0,
+      maxCost: MAX_HEAD_BYTES,
+      costOf: ({ inputs }) => bytesOf(inputs),
+      bucketOf: () => 0,
+      run: ([task], host) => this.forgetOnFailure(host.call(task!)),
+      sessions: this.sessions,
+    })
   }
 
   async encode(input: EncoderInput, signal?: AbortSignal): Promise<Float32Array> {
     checkInput(input, this.manifest)
     return this.batchers[input.modality].submit(input, signal)
+  }
+
+  async runHead(name: string, inputs: HeadInputs, signal?: AbortSignal): Promise<HeadOutput> {
+    const head = findHead(this.manifest, name)
+    return this.headBatcher.submit({ head: name, inputs: orderInputs(inputs, head) }, signal)
   }
 
   ready(): Promise<void> {
@@ -86,7 +110,7 @@ class LocalEncoder implements Encoder {
 
   async close(): Promise<void> {
     this.closed = true
-    await Promise.all(Object.values(this.batchers).map((batcher) => batcher.close()))
+    await Promise.all([...Object.values(this.batchers), this.headBatcher].map((batcher) => batcher.close()))
     await Promise.all(this.hosts.map((host) => host.stop()))
   }
 

@@ -30,7 +30,7 @@ export class SessionHost {
    * Runs one task; the next may follow when it is settled. Pixels and waveforms are moved to the worker, not copied.
    * @throws DomainError `encoder-unavailable` if the worker cannot start, dies, or cannot open its sessions
    */
-  async call(task: SessionTask): Promise<SessionReply['outcomes']> {
+  async call<Task extends SessionTask>(task: Task): Promise<SessionReply<Task>['outcomes']> {
     const { inputs, buffers } = detachable(task.inputs)
     const answer = new Promise<SessionReply>((resolve, reject) => {
       this.current = { resolve, reject }
@@ -49,7 +49,7 @@ export class SessionHost {
     this.running = answer.catch(() => {})
     const reply = await answer
     if (reply.failure) throw unavailable(`The model could not be opened (${reply.failure.message}).`, reply.failure)
-    return reply.outcomes
+    return (reply as SessionReply<Task>).outcomes
   }
 
   /** Ends the worker after the task in progress: onnxruntime aborts the whole process if its thread is ended in a run. */

@@ -1,7 +1,7 @@
 /** What the main thread and a session worker say to each other. */
 import type { BundleManifest } from '../bundle/manifest.ts'
 import type { Modality } from '../modality.ts'
-import type { EncoderInput } from './encoder.ts'
+import type { EncoderInput, HeadOutput } from './encoder.ts'
 import type { SessionOptions } from './onnx-session.ts'
 
 /** `workerData` of a session worker. */
@@ -11,14 +11,25 @@ export interface SessionSetup {
   sessionOptions: SessionOptions
 }
 
-/** Without inputs the worker only opens its sessions. */
-export interface SessionTask {
+/** Embeds each input. Without inputs the worker only opens its sessions. */
+export interface EmbedTask {
   modality: Modality
   inputs: EncoderInput[]
 }
 
+/** Runs a head on one sample: an input for each of the roles of its manifest entry, in their order. */
+export interface HeadTask {
+  head: string
+  inputs: EncoderInput[]
+}
+
+export type SessionTask = EmbedTask | HeadTask
+
+/** What comes of one item of a task: an embedding float32 (D), or the head's output. */
+export type ResultOf<Task extends SessionTask> = Task extends HeadTask ? HeadOutput : Float32Array
+
 /** `failure` if the task as a whole could not be done, e.g. because the sessions cannot be opened. */
-export interface SessionReply {
-  outcomes: PromiseSettledResult<Float32Array>[]
+export interface SessionReply<Task extends SessionTask = SessionTask> {
+  outcomes: PromiseSettledResult<ResultOf<Task>>[]
   failure?: Error
 }

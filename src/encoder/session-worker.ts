@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { BundleSessions } from './bundle-sessions.ts'
+import type { EncoderInput, HeadOutput } from './encoder.ts'
 import type { SessionReply, SessionSetup, SessionTask } from './session-protocol.ts'
 import { settleBatch } from './settle-batch.ts'
 
@@ -11,18 +12,26 @@ const { bundleDir, manifest, sessionOptions } = workerData as SessionSetup
 const sessions = new BundleSessions(bundleDir, manifest, sessionOptions)
 const port = parentPort!
 
-async function perform({ modality, inputs }: SessionTask): Promise<SessionReply> {
+async function perform(task: SessionTask): Promise<SessionReply> {
   try {
-    await sessions.open()
+    await ('head' in task ? sessions.openHead(task.head) : sessions.open())
   } catch (failure) {
     return { outcomes: [], failure: failure as Error }
   }
-  if (inputs.length === 0) return { outcomes: [] }
-  return { outcomes: await settleBatch(inputs, (items) => sessions.encode(modality, items)) }
+  if ('head' in task) {
+    const samples: EncoderInput[][] = [task.inputs]
+    return { outcomes: await settleBatch(samples, ([inputs]) => Promise.all([sessions.runHead(task.head, inputs!)])) }
+  }
+  if (task.inputs.length === 0) return { outcomes: [] }
+  return { outcomes: await settleBatch(task.inputs, (items) => sessions.encode(task.modality, items)) }
 }
+
+const arraysOf = (result: Float32Array | HeadOutput): Float32Array[] =>
+  result instanceof Float32Array ? [result] : [result.logits, ...(result.boxes ? [result.boxes] : [])]
 
 port.on('message', async (task: SessionTask) => {
   const reply = await perform(task)
-  const buffers = reply.outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value.buffer as ArrayBuffer] : []))
+  const results = reply.outcomes.flatMap((one) => (one.status === 'fulfilled' ? arraysOf(one.value) : []))
+  const buffers = results.map(({ buffer }) => buffer as ArrayBuffer)
   port.postMessage(reply, buffers)
 })

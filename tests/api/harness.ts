@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { BlobStore } from '../../src/blobs/blob-store.ts'
 import { connectServices } from '../../src/commands/compose.ts'
-import type { Encoder, EncoderInput } from '../../src/encoder/encoder.ts'
+import type { Encoder, EncoderInput, HeadInfo, HeadInputs, HeadOutput } from '../../src/encoder/encoder.ts'
 import { DomainError } from '../../src/errors.ts'
 import { buildApp } from '../../src/http/app.ts'
 import { MediaDecoder } from '../../src/media/decoder.ts'
@@ -23,6 +23,11 @@ export const MODEL = 'fake-nano'
 export class FakeEncoder implements Encoder {
   readonly embedDim = DIM
   readonly modalities = ['text', 'image', 'audio'] as const
+  heads: HeadInfo[] = []
+  /** What `runHead` answers; by default that there is no such head. */
+  answer: (name: string, inputs: HeadInputs) => HeadOutput = (name) => {
+    throw new DomainError('not-found', `There is no head '${name}'.`)
+  }
   seen: EncoderInput[] = []
   failure: Error | undefined
   notReady: Error | undefined
@@ -35,6 +40,10 @@ export class FakeEncoder implements Encoder {
     signal?.addEventListener('abort', () => this.aborted++)
     if (this.delayMs > 0) await delay(this.delayMs, signal)
     return vectorOf(input)
+  }
+
+  async runHead(name: string, inputs: HeadInputs): Promise<HeadOutput> {
+    return this.answer(name, inputs)
   }
 
   async ready(): Promise<void> {
