@@ -37,8 +37,10 @@ const COMMANDS: CommandEntry[] = [
   },
   {
     usage: 'convert <checkpoint>',
-    description: 'make a bundle from an official checkpoint',
+    description: 'make a bundle from an official checkpoint, with fine-tuned heads or of one head alone',
     options: [
+      ['--head <name=checkpoint...>', 'fine-tuned checkpoint to add as a head (repeatable)'],
+      ['--head-task <name=task...>', 'what a head is for, where its checkpoint does not say'],
       ['--bpe <dir>', 'folder of encoder.json, vocab.bpe and dict.txt'],
       ['--precision <fp32|fp16>', 'how weights are stored', 'fp32'],
       ['--image-size <pixels>', 'side of the square the pictures are resized to'],
