@@ -6,10 +6,12 @@ as the server does; the others have a word somewhere in 1 to 2 seconds of near s
 from functools import partial
 
 import numpy as np
+from scipy.signal import butter, lfilter
 import torch
 
 from . import sound_synthesis, speech
 from .batches import batches as draw_batches
+from .mixtures import Events
 from .sounds import SOUND_EVENTS
 from .splits import load_splits
 
@@ -17,7 +19,7 @@ RATE = 16000
 LENGTHS_S = (1.0, 1.25, 1.5, 2.0)
 LENGTH_SHARES = (0.4, 0.3, 0.2, 0.1)
 TILED_SHARE = 0.55  # of the batches
-SHARES = {"words": 0.85, "names": 0.05, "sounds": 0.10}
+SHARES = {"words": 0.78, "names": 0.04, "sounds": 0.18}  # add "mixtures" for "siren then bell" and "siren and bell"
 
 
 def normalise(wave):
@@ -32,9 +34,19 @@ def server_clip(wave, max_seconds=15):
     return np.tile(wave, -(-RATE // len(wave)))[:RATE] if len(wave) < RATE else wave
 
 
-def disturb(wave, rng):
-    """Another tempo, another microphone, a little noise and echo. The result is at most 8 % longer."""
-    if rng.random() < 0.6:
+def colour_sound(wave, rng):
+    """Another loudspeaker or room for a third: high-pass or low-pass, both gentle."""
+    draw = rng.random()
+    if draw < 0.33:
+        cut, kind = (rng.uniform(40, 200), "high") if draw < 0.15 else (rng.uniform(3500, 7500), "low")
+        wave = lfilter(*butter(1, cut, kind, fs=RATE), wave)
+    return wave
+
+
+def disturb(wave, rng, tempo=True):
+    """Another tempo, another microphone and echo. The result is at most 8 % longer. Sound events keep their tempo and pitch,
+    or they would reach the held-out parameter tails."""
+    if tempo and rng.random() < 0.6:
         rate = rng.uniform(0.92, 1.1)
         wave = np.interp(np.arange(0, len(wave) - 1, rate), np.arange(len(wave)), wave)
     if rng.random() < 0.5:
@@ -57,8 +69,9 @@ def add_noise(wave, rng):
 class Clips:
     """All training clips with their concepts; equal texts are one concept."""
 
-    def __init__(self):
+    def __init__(self, shares=None):
         splits = load_splits()
+        self.shares = shares or SHARES
         self.speech, spoken = speech.load("train")
         self.sounds, events = sound_synthesis.load("train")
         assert not {row[3] for row in spoken} & set(splits["held_out_voices"]), "a held-out voice is in the training speech"
@@ -72,6 +85,9 @@ class Clips:
                 self.add_text(text, event["name"])
         self.pools = {"words": [r for r in spoken if r[2] in words], "names": [r for r in spoken if r[2] not in words],
                       "sounds": events}
+        self.mixtures = Events(clips=(self.sounds, events))
+        for text in self.mixtures.texts() if self.shares.get("mixtures") else ():
+            self.add_text(text, text)
 
     def add_text(self, text, name):
         concept = self.concepts.setdefault(name.lower(), len(self.concepts))
@@ -82,8 +98,10 @@ class Clips:
 
     def pick(self, rng, most_samples):
         """(float wave, text row) of a clip not longer than `most_samples`; a long sound event is cut."""
-        kind = rng.choice(len(SHARES), p=list(SHARES.values()))
-        kind = list(SHARES)[kind]
+        kind = list(self.shares)[rng.choice(len(self.shares), p=list(self.shares.values()))]
+        if kind == "mixtures":
+            wave, text = self.mixtures.clip_with_text(int(most_samples * 0.95), rng)
+            return disturb(colour_sound(wave, rng), rng, tempo=False), self.texts_of[self.concepts[text]][0]
         rows, source = self.pools[kind], self.sounds if kind == "sounds" else self.speech
         for _ in range(50):
             row = rows[rng.integers(len(rows))]
@@ -92,10 +110,11 @@ class Clips:
         start, length = row[0], min(row[1], int(most_samples * 0.95))
         if kind == "sounds" and row[1] > length:
             start += int(rng.integers(min(row[1] - length, RATE // 2) + 1))
+        wave = source[start : start + length].astype(np.float64) / 32768
         options = self.texts_of[self.concepts[row[2].lower()]]
-        # A spoken word is its own name; a sound event may be described in any of its ways.
-        text = options[rng.integers(len(options))] if kind == "sounds" else options[0]
-        return disturb(source[start : start + length].astype(np.float64) / 32768, rng), text
+        if kind == "sounds":  # an event may be described in any of its ways
+            return disturb(colour_sound(wave, rng), rng, tempo=False), options[rng.integers(len(options))]
+        return disturb(wave, rng), options[0]  # a spoken word is its own name
 
     def draw(self, batch, rng):
         """waves float32 (B, n), text rows int64 (B,)."""

@@ -9,82 +9,14 @@ import json
 import zlib
 
 import numpy as np
-from scipy.signal import butter, lfilter, sosfilt
 
+from . import sound_recipes
 from .paths import material_dir
+from .sound_tools import (
+    RATE, Parameters, band, burst, lowpass, noise, place, pluck, random_starts, rhythm, sweep, times, tone)
 from .sounds import SOUND_EVENTS
 
-RATE = 16000
-CLIPS = {"train": 60, "held_out": 10}  # of each event
-
-
-class Parameters:
-    """Random physical parameters; `tails` draws them from the outer 20 % of each range."""
-
-    def __init__(self, rng, tails):
-        self.rng, self.tails = rng, tails
-
-    def __call__(self, low, high):
-        u = self.rng.random()
-        u = (u * 0.1 if self.rng.random() < 0.5 else 1 - u * 0.1) if self.tails else 0.1 + 0.8 * u
-        return low + u * (high - low)
-
-    def count(self, low, high):
-        return int(round(self(low, high)))
-
-
-def noise(p, seconds):
-    return p.rng.standard_normal(int(seconds * RATE))
-
-
-def band(x, low, high):
-    """Band-pass, second order sections."""
-    return sosfilt(butter(2, [low, min(high, 7900)], "band", fs=RATE, output="sos"), x)
-
-
-def lowpass(x, cut):
-    return sosfilt(butter(2, cut, "low", fs=RATE, output="sos"), x)
-
-
-def times(seconds):
-    return np.arange(int(seconds * RATE)) / RATE
-
-
-def sweep(frequency):
-    """Sine whose frequency in Hz is given at every sample."""
-    return np.sin(2 * np.pi * np.cumsum(frequency) / RATE)
-
-
-def tone(frequency, seconds, harmonics, decay=0.0):
-    """Harmonic amplitudes; higher partials fade faster when decaying."""
-    t = times(seconds)
-    return sum(a * np.sin(2 * np.pi * frequency * (i + 1) * t) * np.exp(-decay * (1 + 0.4 * i) * t)
-               for i, a in enumerate(harmonics) if frequency * (i + 1) < 7800)
-
-
-def place(seconds, starts, sound):
-    """Adds sound() at each start time (seconds)."""
-    out = np.zeros(int(seconds * RATE))
-    for start in starts:
-        at, clip = int(start * RATE), sound()
-        end = min(len(out), at + len(clip))
-        if at < end:
-            out[at:end] += clip[: end - at]
-    return out
-
-
-def rhythm(p, seconds, every, jitter=0.05):
-    return [max(0.0, s + p.rng.normal() * jitter * every) for s in np.arange(0.02, seconds, every)]
-
-
-def burst(p, seconds, decay, low, high):
-    """A noise hit with exponential decay."""
-    x = band(noise(p, seconds), low, high)
-    return x * np.exp(-decay * times(seconds))
-
-
-def random_starts(p, seconds, per_second):
-    return p.rng.random(max(1, int(per_second * seconds))) * seconds
+CLIPS = {"train": 200, "held_out": 10}  # of each event
 
 
 def siren(p, s):
@@ -178,19 +110,12 @@ def piano(p, s):
 def bowed(f, seconds, p):
     t = times(seconds)
     phase = 2 * np.pi * np.cumsum(f * (1 + 0.006 * np.sin(2 * np.pi * p(4.5, 6.5) * t))) / RATE
-    return sum(np.sin(k * phase) / k for k in range(1, 14) if f * k < 7500) * np.minimum(1, t / 0.1) * np.minimum(1, (seconds - t) / 0.1)
+    fade = np.minimum(1, t / 0.1) * np.minimum(1, (seconds - t) / 0.1)
+    return sum(np.sin(k * phase) / k for k in range(1, 14) if f * k < 7500) * fade
 
 
 def violin(p, s):
     return melody(p, s, 250, 600, p(0.5, 1), lambda f: bowed(f, 0.8, p))
-
-
-def pluck(p, f, seconds):
-    """Karplus-Strong string."""
-    period = int(RATE / f)
-    excitation = np.zeros(int(seconds * RATE))
-    excitation[:period] = p.rng.uniform(-1, 1, period)
-    return lfilter([1], np.r_[1, np.zeros(period - 1), -0.498, -0.498], excitation)
 
 
 def guitar(p, s):
@@ -199,7 +124,8 @@ def guitar(p, s):
 
 def flute(p, s):
     breath = 0.08 * band(noise(p, 0.6), 500, 4000)
-    return melody(p, s, 450, 900, p(0.4, 0.7), lambda f: (tone(f, 0.6, (1, 0.25, 0.08)) + breath) * np.hanning(int(0.6 * RATE)) ** 0.3)
+    note = lambda f: (tone(f, 0.6, (1, 0.25, 0.08)) + breath) * np.hanning(int(0.6 * RATE)) ** 0.3
+    return melody(p, s, 450, 900, p(0.4, 0.7), note)
 
 
 def trumpet(p, s):
@@ -309,7 +235,8 @@ def synthesise(event, index, held_out):
     """int16 clip of one event; (event, index, held_out) is its seed."""
     rng = np.random.default_rng([zlib.crc32(event.encode()), index, int(held_out)])
     p = Parameters(rng, held_out)
-    x = globals()[event.replace(" ", "_")](p, p(1.0, 2.5)) + 0.003 * rng.standard_normal()
+    name = event.replace(" ", "_")
+    x = (globals().get(name) or getattr(sound_recipes, name))(p, p(1.0, 2.5)) + 0.003 * rng.standard_normal()
     return np.int16(x / (np.abs(x).max() + 1e-9) * 28000)
 
 
@@ -329,7 +256,8 @@ def main():
                 index.append([offset, len(wave), event["name"]])
                 waves.append(wave)
                 offset += len(wave)
-        np.save(folder / f"{name}.npy", np.concatenate(waves))
+        np.save(folder / f"{name}.new.npy", np.concatenate(waves))
+        (folder / f"{name}.new.npy").replace(folder / f"{name}.npy")  # whoever still reads the old clips keeps them
         (folder / f"{name}.json").write_text(json.dumps(index))
         print(f"{name}: {len(index)} clips, {offset / RATE / 60:.0f} minutes")
 

@@ -16,6 +16,12 @@ _EVENTS = {
     "helicopter": ("1F681", "helicopter flying"), "train horn": ("1F682", "train horn"), "explosion": ("1F4A5", "explosion"),
     "keyboard": ("2328", "typing on a keyboard"), "knock": ("1F6AA", "knocking on a door"), "frog": ("1F438", "frog croaking"),
     "bee": ("1F41D", "bee buzzing"), "saw": ("1FA9A", "saw cutting wood"),
+    "phone": ("260E", "telephone ringing"), "car horn": ("1F698", "car honking"), "dog": ("1F415", "dog barking"),
+    "cat": ("1F408", "cat meowing"), "rooster": ("1F413", "rooster crowing"), "owl": ("1F989", "owl hooting"),
+    "cow": ("1F404", "cow mooing"), "sheep": ("1F411", "sheep bleating"), "duck": ("1F986", "duck quacking"),
+    "horse": ("1F40E", "horse galloping"), "organ": ("26EA", "church organ playing"), "drill": (None, "electric drill"),
+    "vacuum": (None, "vacuum cleaner"), "water drop": ("1F4A7", "water dripping"), "camera": ("1F4F7", "camera shutter clicking"),
+    "ping pong": ("1F3D3", "ping pong ball bouncing"), "zipper": (None, "zipper closing"), "morse": (None, "morse code beeping"),
 }
 SOUND_EVENTS = [
     {"name": name, "hexcode": hexcode, "texts": [name, f"the sound of {name}", phrase, f"the sound of {phrase}"]}
