@@ -67,6 +67,8 @@ const COMMANDS: CommandEntry[] = [
     options: [
       ['--model <bundle>', 'bundle to measure (default: models/onepeace-nano, env ONEPEACE_MODEL)'],
       ['--json', 'print the report as JSON'],
+      ['--report <file>', 'put the report between the markers of a Markdown file, e.g. docs/nano.md'],
+      ['--figures <dir>', 'draw the pictures of the model card into a folder, e.g. docs/nano'],
     ],
     run: async (benchmark: never, flags: never) => (await import('./commands/eval.ts')).evaluate(benchmark, flags),
   },
@@ -88,6 +90,7 @@ const TOLD_PLAINLY = [
   'ModelConfigError',
   'DomainError',
   'GoldensError',
+  'ReportError',
 ]
 
 // Whoever read the output may stop reading (`onepeace serve | head -1`): what was asked for goes on all the same.

@@ -1,48 +1,76 @@
 /** `onepeace eval nano`: serves the default model from an empty data folder and runs its benchmark over HTTP. */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SingleBar } from 'cli-progress'
 import { ConfigError, loadConfig } from '../config.ts'
-import { type BenchmarkOptions, type BenchmarkReport, runBenchmark } from '../eval/nano/benchmark.ts'
+import { type Findings, runBenchmark } from '../eval/nano/benchmark.ts'
+import type { OnProgress } from '../eval/nano/embedder.ts'
+import { drawFigures } from '../eval/nano/figures/draw.ts'
+import { asText, type BenchmarkReport, writeReport } from '../eval/nano/report.ts'
 import { readSplits, type Splits } from '../eval/nano/splits.ts'
 import { buildApp } from '../http/app.ts'
-import { twemojiPicture } from '../samples/artwork.ts'
+import { renderDrawing } from '../media/image.ts'
+import { twemojiFile, twemojiPicture } from '../samples/artwork.ts'
 import { openServices } from './compose.ts'
 
 export interface EvalFlags {
   model?: string
   json?: boolean
+  /** Markdown file whose part between the markers is replaced. */
+  report?: string
+  /** Folder to draw the model card's pictures into. */
+  figures?: string
 }
 
 const PICTURE_PX = 128
-
-type Progress = BenchmarkOptions['onProgress']
 
 /** @throws ConfigError if there is no such benchmark */
 export async function evaluate(benchmark: string, flags: EvalFlags): Promise<void> {
   if (benchmark !== 'nano') throw new ConfigError(`There is no benchmark '${benchmark}'; the only one is nano.`)
   const bar = new SingleBar({ format: '{step} {bar} {value}/{total}', clearOnComplete: true })
   let current: string | undefined
-  const onProgress: Progress = (step, done, total) => {
+  const onProgress: OnProgress = (step, done, total) => {
     if (step !== current) bar.start(total, 0, { step })
     current = step
     bar.update(done)
   }
-  const report = await measureNano(await readSplits(), flags.model, onProgress).finally(() => bar.stop())
-  if (flags.json) console.log(JSON.stringify(report, null, 2))
-  else print(report)
+  const splits = await readSplits()
+  const { report, ...findings } = await measureNano({ splits, ...flags, onProgress }).finally(() => bar.stop())
+  console.log(flags.json ? JSON.stringify(report, null, 2) : asText(report))
+  if (flags.report !== undefined) await writeReport(flags.report, report)
+  if (flags.figures !== undefined) await writeFigures(flags.figures, splits, findings)
+}
+
+async function writeFigures(dir: string, splits: Splits, { space }: Findings): Promise<void> {
+  await mkdir(dir, { recursive: true })
+  for (const [name, svg] of await drawFigures({ space, splits, artwork })) {
+    await writeFile(join(dir, `${name}.png`), await renderDrawing(svg))
+  }
+}
+
+export interface MeasureOptions {
+  splits: Splits
+  model?: string
+  onProgress?: OnProgress
 }
 
 /** Serves a bundle from an empty data folder and measures it over a socket. */
-export async function measureNano(splits: Splits, model?: string, onProgress?: Progress): Promise<BenchmarkReport> {
+export async function measureNano({
+  splits,
+  model,
+  onProgress,
+}: MeasureOptions): Promise<Findings & { report: BenchmarkReport }> {
   const dataDir = await mkdtemp(join(tmpdir(), 'onepeace-eval-'))
   const config = loadConfig({ data: dataDir, model })
   const services = await openServices(config)
   const app = await buildApp(config, services)
   try {
     const url = await app.listen({ host: '127.0.0.1', port: 0, listenTextResolver: () => '' })
-    return await runBenchmark({ url, splits, picture, onProgress })
+    const findings = await runBenchmark({ url, splits, picture, onProgress })
+    const { name, sha256 } = services.models.info
+    const { rows, notMeasured } = findings
+    return { ...findings, report: { model: { name, sha256 }, rows, notMeasured } }
   } finally {
     await app.close()
     await services.close()
@@ -50,23 +78,17 @@ export async function measureNano(splits: Splits, model?: string, onProgress?: P
   }
 }
 
-async function picture(hexcode: string): Promise<Uint8Array> {
-  const png = await twemojiPicture(hexcode, PICTURE_PX)
-  if (!png) throw new Error(`@twemoji/svg has no drawing ${hexcode}, which training/splits.json names.`)
-  return png
+/** An emoji's drawing as SVG source. */
+async function artwork(hexcode: string): Promise<string> {
+  return readFile(existing(hexcode, twemojiFile(hexcode)), 'utf8')
 }
 
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
+async function picture(hexcode: string): Promise<Uint8Array> {
+  return existing(hexcode, await twemojiPicture(hexcode, PICTURE_PX))
+}
 
-function print({ rows, leftOut }: BenchmarkReport): void {
-  for (const { task, setting, recalls } of rows) {
-    console.log(`${task}  (${setting}; ${recalls[0]!.queries} queries)`)
-    for (const { k, recall, interval, chance } of recalls) {
-      const [low, high] = interval.map(percent)
-      console.log(
-        `  R@${`${k}`.padEnd(3)} ${percent(recall).padStart(7)}   95 %: ${low} to ${high}   chance ${percent(chance)}`,
-      )
-    }
-  }
-  for (const { task, reason } of leftOut) console.log(`LEFT OUT  ${task}: ${reason}.`)
+function existing<T>(hexcode: string, drawing: T | undefined): T {
+  if (drawing === undefined)
+    throw new Error(`@twemoji/svg has no drawing ${hexcode}, which training/splits.json names.`)
+  return drawing
 }

@@ -1,35 +1,122 @@
-/** Retrieval metrics. */
+/** Measures of the benchmark, each with a 95 % confidence interval. Shares and means are 0..1. */
 
-/** Share of queries whose right answer is among the first k, with its uncertainty. */
-export interface Recall {
-  k: number
-  queries: number
+export type Interval = [low: number, high: number]
+
+/** A figure of a report. */
+export interface Figure {
+  /** e.g. `R@1`, `accuracy`, `mean IoU` */
+  measure: string
   /** 0..1 */
-  recall: number
+  value: number
   /** 95 % confidence interval, 0..1 */
-  interval: [number, number]
-  /** What guessing would give. */
-  chance: number
+  interval: Interval
+  /** What guessing would give; absent where guessing has no meaning. */
+  chance?: number
 }
 
-/** `ranks`: place of the right answer of each query from 0, Infinity where it was not found among `candidates`. */
-export function recallAt(k: number, ranks: readonly number[], candidates: number): Recall {
-  const found = ranks.filter((rank) => rank < k).length
-  return {
-    k,
-    queries: ranks.length,
-    recall: found / ranks.length,
-    interval: wilson(found, ranks.length),
-    chance: Math.min(1, k / candidates),
-  }
+/** Share of `hits` among `trials`, with Wilson's interval. @throws RangeError if nothing was tried */
+export function proportion(measure: string, hits: number, trials: number, chance?: number): Figure {
+  if (trials === 0) throw new RangeError(`${measure} of no trial at all is no figure.`)
+  return { measure, value: hits / trials, interval: wilson(hits, trials), ...(chance !== undefined && { chance }) }
+}
+
+/**
+ * Share of queries whose right answer is among the first k, for each k.
+ * @param ranks place of the right answer of each query from 0, Infinity where it was not found among `candidates`
+ */
+export function recalls(ks: readonly number[], ranks: readonly number[], candidates: number): Figure[] {
+  return ks.map((k) => {
+    const found = ranks.filter((rank) => rank < k).length
+    return proportion(`R@${k}`, found, ranks.length, Math.min(1, k / candidates))
+  })
 }
 
 /** Wilson's score interval for `hits` of `trials`, 95 % (E. B. Wilson 1927). */
-export function wilson(hits: number, trials: number): [number, number] {
+export function wilson(hits: number, trials: number): Interval {
   const z = 1.959964
   const p = hits / trials
   const centre = p + z ** 2 / (2 * trials)
   const spread = z * Math.sqrt((p * (1 - p)) / trials + z ** 2 / (4 * trials ** 2))
   const scale = 1 + z ** 2 / trials
   return [Math.max(0, (centre - spread) / scale), Math.min(1, (centre + spread) / scale)]
+}
+
+const RESAMPLES = 1_000
+
+/**
+ * A statistic of a sample, with the percentile bootstrap's interval (Efron 1979): the same statistic of 1,000 samples drawn
+ * from this one with replacement. `chance` draws numbers in 0..1; seed it, so that a report can be had again.
+ */
+export function bootstrapped<T>(
+  sample: readonly T[],
+  statistic: (sample: readonly T[]) => number,
+  chance: () => number,
+) {
+  const value = statistic(sample)
+  const redrawn = Array.from({ length: RESAMPLES }, () =>
+    statistic(sample.map(() => sample[Math.floor(chance() * sample.length)]!)),
+  ).sort((a, b) => a - b)
+  const interval: Interval = [redrawn[Math.floor(0.025 * RESAMPLES)]!, redrawn[Math.ceil(0.975 * RESAMPLES) - 1]!]
+  return { value, interval }
+}
+
+export const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length
+
+/** Cosine of two unit vectors. */
+export function dot(a: Float32Array, b: Float32Array): number {
+  let sum = 0
+  for (let d = 0; d < a.length; d++) sum += a[d]! * b[d]!
+  return sum
+}
+
+/** How many candidates are as near to the query as the right one or nearer: a tie counts against it. */
+export function rankAmong(query: Float32Array, candidates: readonly Float32Array[], right: number): number {
+  const bar = dot(query, candidates[right]!)
+  return candidates.filter((candidate, i) => i !== right && dot(query, candidate) >= bar).length
+}
+
+/** Indices of the k nearest candidates, best first. */
+export function nearest(query: Float32Array, candidates: readonly Float32Array[], k: number): number[] {
+  const scored = candidates.map((candidate, i) => [dot(query, candidate), i] as const)
+  return scored
+    .sort(([a], [b]) => b - a)
+    .slice(0, k)
+    .map(([, i]) => i)
+}
+
+/** x1, y1, x2, y2 in pixels. */
+export type Box = readonly [x1: number, y1: number, x2: number, y2: number]
+
+/** Intersection over union of two boxes, 0..1. */
+export function boxIou(a: Box, b: Box): number {
+  const shared = area([Math.max(a[0], b[0]), Math.max(a[1], b[1]), Math.min(a[2], b[2]), Math.min(a[3], b[3])])
+  return shared === 0 ? 0 : shared / (area(a) + area(b) - shared)
+}
+
+const area = ([x1, y1, x2, y2]: Box): number => Math.max(0, x2 - x1) * Math.max(0, y2 - y1)
+
+/** Pixels of one picture: `counts[truth * classes + said]`. */
+export function confusion(truth: Uint8Array, said: Uint8Array, classes: number): Float64Array {
+  if (truth.length !== said.length)
+    throw new RangeError(`Maps of ${truth.length} and ${said.length} pixels cannot be compared.`)
+  const counts = new Float64Array(classes * classes)
+  for (let i = 0; i < truth.length; i++) counts[truth[i]! * classes + said[i]!]! += 1
+  return counts
+}
+
+/** Intersection over union of each class over all pictures together; NaN for a class that neither truth nor answer has. */
+export function classIous(confusions: readonly Float64Array[], classes: number): number[] {
+  const of = (row: number, column: number) =>
+    confusions.reduce((sum, counts) => sum + counts[row * classes + column]!, 0)
+  const all = Array.from({ length: classes }, (_, i) => i)
+  const table = all.map((row) => all.map((column) => of(row, column)))
+  return all.map((i) => {
+    const union = all.reduce((sum, j) => sum + table[i]![j]! + table[j]![i]!, 0) - table[i]![i]!
+    return table[i]![i]! / union // 0 / 0 where the class is nowhere
+  })
+}
+
+/** Mean over the classes that are there. */
+export function meanIou(confusions: readonly Float64Array[], classes: number): number {
+  return mean(classIous(confusions, classes).filter((iou) => !Number.isNaN(iou)))
 }

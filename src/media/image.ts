@@ -103,3 +103,10 @@ export function renderArtwork(svg: Uint8Array, sidePx: number, background = '#ff
     .png()
     .toBuffer()
 }
+
+/** Our own drawing (SVG) as a PNG of few colours: small enough for a repository. Never for bytes from outside. */
+export function renderDrawing(svg: string): Promise<Buffer> {
+  return sharp(Buffer.from(svg))
+    .png({ palette: true, colours: 160, dither: 0.4, effort: 10, compressionLevel: 9 })
+    .toBuffer()
+}

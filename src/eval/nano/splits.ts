@@ -8,6 +8,11 @@ export interface Concept {
   name: string
 }
 
+export interface SpeedPitch {
+  speed_wpm: number
+  pitch: number
+}
+
 export interface Splits {
   /** All emoji names of the benchmark. */
   names: Concept[]
@@ -15,7 +20,12 @@ export interface Splits {
   words: { word: string; hexcode: string }[]
   /** espeak-ng voices that no training clip was made with. */
   held_out_voices: string[]
-  held_out_speed_pitch: { benchmark: { speed_wpm: number; pitch: number } }
+  /** Every voice is measured in the plain setting, the first in the corners of speed and pitch, too. */
+  held_out_speed_pitch: { benchmark: SpeedPitch; corners: SpeedPitch[] }
+  /** What sounds are called, and the emoji that shows the concept where there is one. */
+  sound_events: { name: string; hexcode: string | null; texts: string[] }[]
+  /** What scenes are made of. */
+  objects: { name: string; hexcode: string; class: string }[]
 }
 
 export async function readSplits(): Promise<Splits> {

@@ -1,0 +1,126 @@
+/** The model card's figures, from what the benchmark found. What is shown is drawn by chance (seeded), not chosen. */
+import { seeded } from '../../../samples/synthesis.ts'
+import { nearest, rankAmong } from '../../metrics.ts'
+import type { Space } from '../space.ts'
+import { speak } from '../speech.ts'
+import type { Splits } from '../splits.ts'
+import { type Confusion, confusionsFigure } from './confusions.ts'
+import { type GalleryRow, galleryFigure } from './galleries.ts'
+import { type MapConcept, mapFigure } from './map.ts'
+
+export interface FigureOptions {
+  space: Space
+  splits: Splits
+  /** An emoji in the held-out style, SVG source. */
+  artwork: (hexcode: string) => Promise<string>
+}
+
+/** File name (without ending) and SVG source. */
+export type Figures = [name: string, svg: string][]
+
+const SHOWN = 8
+
+export async function drawFigures(options: FigureOptions): Promise<Figures> {
+  return [
+    ['map', await drawMap(options)],
+    ['text-to-image', await drawTextToImage(options)],
+    ...(options.space.speech ? [['sound-to-image', await drawSoundToImage(options)] as [string, string]] : []),
+    ['confusions', await drawConfusions(options)],
+  ]
+}
+
+/** Objects of the scenes' vocabulary that are spoken words, too: their classes colour the map. */
+async function drawMap({ space, splits, artwork }: FigureOptions): Promise<string> {
+  const kinds = new Map(splits.objects.map((object) => [object.hexcode, object.class]))
+  const concepts: MapConcept[] = []
+  for (const [i, row] of space.wordRows.entries()) {
+    const { hexcode } = space.names[row]!
+    const kind = kinds.get(hexcode)
+    if (kind === undefined) continue
+    const speech = space.speech?.clips[0]?.[i]
+    const vectors = { picture: space.pictures[row]!, text: space.wordTexts[i]!, ...(speech && { speech }) }
+    concepts.push({ word: space.words[i]!, kind, svg: await artwork(hexcode), vectors })
+  }
+  return mapFigure(concepts.sort((a, b) => a.kind.localeCompare(b.kind)))
+}
+
+async function drawTextToImage({ space, artwork }: FigureOptions): Promise<string> {
+  const rows: GalleryRow[] = []
+  for (const i of drawn(space.words.length, SHOWN, 3)) {
+    const found = await pictures(
+      space,
+      artwork,
+      nearest(space.wordTexts[i]!, space.pictures, SHOWN),
+      space.wordRows[i]!,
+    )
+    rows.push({ word: space.words[i]!, found })
+  }
+  const lines = [
+    `The ${SHOWN} nearest of ${space.names.length} pictures, best first; the one of that name has a green frame.`,
+  ]
+  return galleryFigure('Text → image', [...lines, 'The words are drawn by chance.'], rows)
+}
+
+async function drawSoundToImage({ space, artwork }: FigureOptions): Promise<string> {
+  const { voices, clips } = space.speech!
+  const chosen = drawn(space.words.length, SHOWN, 5)
+  const said = chosen.map((i) => space.words[i]!)
+  const wavs = await speak(said, voices[0]!)
+  const candidates = space.wordRows.map((row) => space.pictures[row]!)
+  const rows: GalleryRow[] = []
+  for (const [at, i] of chosen.entries()) {
+    const hits = nearest(clips[0]![i]!, candidates, SHOWN).map((hit) => space.wordRows[hit]!)
+    const found = await pictures(space, artwork, hits, space.wordRows[i]!)
+    rows.push({ word: `“${space.words[i]}”`, samples: samplesOf(wavs[at]!), found })
+  }
+  const lines = [
+    `Words spoken by ${voices[0]!.name}, a voice never heard, and the ${SHOWN} nearest of ${candidates.length} pictures. No sound was ever`,
+    'trained on together with a picture: they meet through words alone. The words are drawn by chance.',
+  ]
+  return galleryFigure('Sound → image', lines, rows)
+}
+
+async function drawConfusions({ space, artwork }: FigureOptions): Promise<string> {
+  const wrong = space.wordRows.flatMap((row, i) => (rankAmong(space.pictures[row]!, space.wordTexts, i) > 0 ? [i] : []))
+  const confusions: Confusion[] = []
+  const shown = async (i: number) => ({
+    svg: await artwork(space.names[space.wordRows[i]!]!.hexcode),
+    name: space.words[i]!,
+  })
+  for (const at of drawn(wrong.length, 12, 7)) {
+    const i = wrong[at]!
+    const [said] = nearest(space.pictures[space.wordRows[i]!]!, space.wordTexts, 1)
+    confusions.push({ shown: await shown(i), said: await shown(said!) })
+  }
+  const share = ((100 * wrong.length) / space.words.length).toFixed(0)
+  const lines = [
+    `Of ${space.words.length} pictures, ${share} % are nearest to another's name. Twelve of these, drawn by chance:`,
+    'left the picture that was shown (its name in green), right the picture of the name that it was given.',
+  ]
+  return confusionsFigure('What it took for what', lines, confusions)
+}
+
+async function pictures(space: Space, artwork: FigureOptions['artwork'], rows: readonly number[], right: number) {
+  return Promise.all(
+    rows.map(async (row) => {
+      const { hexcode, name } = space.names[row]!
+      return { svg: await artwork(hexcode), name, isRight: row === right }
+    }),
+  )
+}
+
+/** At most `most` different numbers below `count`, by chance, in order. */
+function drawn(count: number, most: number, seed: number): number[] {
+  const chance = seeded(seed)
+  const left = Array.from({ length: count }, (_, i) => i)
+  const taken = Array.from(
+    { length: Math.min(most, count) },
+    () => left.splice(Math.floor(chance() * left.length), 1)[0]!,
+  )
+  return taken.sort((a, b) => a - b)
+}
+
+/** Of a WAV file by espeak-ng: 16 bits, mono, a header of 44 bytes. */
+function samplesOf(wav: Buffer): Int16Array {
+  return new Int16Array(Uint8Array.from(wav.subarray(44)).buffer)
+}
