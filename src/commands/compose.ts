@@ -15,6 +15,7 @@ import { Tokenizer } from '../preprocess/tokenizer.ts'
 import { CollectionService } from '../services/collections.ts'
 import { ContentEncoder } from '../services/content.ts'
 import { EmbedService } from '../services/embed.ts'
+import { HeadService } from '../services/heads.ts'
 import { ItemService } from '../services/index-items.ts'
 import type { Limits } from '../services/limits.ts'
 import { MediaKeeper } from '../services/media-keeper.ts'
@@ -24,11 +25,12 @@ import { LanceVectorStore } from '../vectors/lancedb.ts'
 import type { VectorStore } from '../vectors/store.ts'
 import { type DataDir, openDataDir } from './data-dir.ts'
 
-/** What turns contents into vectors, without a store: all that `onepeace embed` needs. */
+/** What turns contents into vectors and asks heads, without a store: all that `onepeace embed` needs. */
 export interface ModelHalf {
   info: ModelInfo
   encoder: Encoder
   content: ContentEncoder
+  heads: HeadService
   close(): Promise<void>
 }
 
@@ -44,10 +46,12 @@ export async function openModel(modelDir: string, limits: Limits): Promise<Model
   const media = new MediaDecoder({ maxPixels: limits.maxImagePixels, maxSeconds: limits.maxAudioSeconds })
   const audio = new AudioPreparer()
   const tokenizer = await loadTokenizer(bundle)
+  const content = new ContentEncoder({ encoder, tokenizer, sniff: sniffMedia, media, audio, limits })
   return {
     info: await infoOf(bundle, limits),
     encoder,
-    content: new ContentEncoder({ encoder, tokenizer, sniff: sniffMedia, media, audio, limits }),
+    content,
+    heads: new HeadService({ encoder, content, tokenizer, limits }),
     close: async () => {
       await Promise.allSettled([encoder.close(), media.close(), audio.close()])
     },
@@ -89,7 +93,7 @@ async function openStore(model: ModelHalf, data: DataDir): Promise<Services> {
 
 /** Joins the parts; tests give their own. */
 export function connectServices(
-  { info, encoder, content }: Omit<ModelHalf, 'close'>,
+  { info, encoder, content }: Pick<ModelHalf, 'info' | 'encoder' | 'content'>,
   store: VectorStore,
   blobs: BlobStore,
 ): AppDeps & { keeper: MediaKeeper } {
@@ -119,7 +123,7 @@ async function infoOf({ dir, manifest }: Bundle, limits: Limits): Promise<ModelI
     name: manifest.name,
     embedDim: manifest.embedDim,
     modalities: manifest.modalities,
-    heads: [],
+    heads: (manifest.heads ?? []).map((head) => head.name),
     precision: manifest.precision,
     sha256: bundleHash(manifest),
     createdS: Math.floor(mtimeMs / 1000),

@@ -9,7 +9,7 @@
  * sound counts as the normalised mean of its windows.
  */
 import { setMaxListeners } from 'node:events'
-import type { Encoder } from '../encoder/encoder.ts'
+import type { Encoder, ImageInput } from '../encoder/encoder.ts'
 import { DomainError } from '../errors.ts'
 import type { DecodedAudio, DecodedImage } from '../media/decoder.ts'
 import type { MediaKind } from '../media/sniff.ts'
@@ -27,11 +27,15 @@ export interface TextPart {
   weight: number
 }
 
-export interface MediaPart {
-  kind: 'media'
+/** The bytes of a picture or sound. */
+export interface MediaSource {
   bytes: Uint8Array
   /** What the caller said it is; refused if the bytes say otherwise. */
   expected?: 'image' | 'audio'
+}
+
+export interface MediaPart extends MediaSource {
+  kind: 'media'
   weight: number
 }
 
@@ -48,6 +52,19 @@ export interface MediaInfo {
   sampleRateHz?: number
   channels?: number
   durationMs?: number
+}
+
+/** A decoded picture, or a sound prepared as windows of at most 15 s. */
+export type Medium = ImageMedium | SoundMedium
+export interface ImageMedium {
+  modality: 'image'
+  info: MediaInfo
+  image: ImageInput
+}
+export interface SoundMedium {
+  modality: 'audio'
+  info: MediaInfo
+  windows: AudioWindow[]
 }
 
 export interface EncodedPart {
@@ -157,17 +174,33 @@ export class ContentEncoder {
   async encodePart(part: ContentPart, signal?: AbortSignal): Promise<EncodedPart> {
     signal?.throwIfAborted()
     if (part.kind === 'text') return this.#encodeText(part.text, signal)
-    return this.#media.run(() => this.#encodeMedia(part, signal), signal)
+    const { modalities } = this.#deps.encoder
+    return this.withMedia([part], modalities, ([medium]) => this.#encodeMedium(medium!, signal), signal)
+  }
+
+  /**
+   * Decodes pictures or sounds and hands them to `use`, in order. They are in memory until it is done, so that only a few
+   * calls, over all requests, hold any at once.
+   * @param takes modalities that `use` knows what to do with
+   * @throws DomainError `undecodable-media`, `unsupported-media-type`, `media-too-large`, `unsupported-by-model`
+   */
+  withMedia<T>(
+    sources: readonly MediaSource[],
+    takes: readonly Modality[],
+    use: (media: Medium[]) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    return this.#media.run(async () => {
+      const media: Medium[] = []
+      for (const source of sources) media.push(await this.#open(source, takes, signal))
+      return use(media)
+    }, signal)
   }
 
   async #encodeText(text: string, signal?: AbortSignal): Promise<EncodedPart> {
     const { tokenizer, encoder, limits } = this.#deps
-    if (text.trim() === '') throw new DomainError('unprocessable-content', 'The text is empty; give at least one word.')
-    if (text.length > limits.maxTextChars) {
-      const message = `The text has ${text.length} characters; at most ${limits.maxTextChars} are taken.`
-      throw new DomainError('input-too-long', message)
-    }
-    this.#assertModality('text')
+    assertText(text, limits)
+    assertTakes('text', encoder.modalities)
     if (tokenizer === undefined)
       throw new DomainError('unsupported-by-model', 'The model has no tokenizer, so no text.')
     const { tokenIds, truncated } = tokenizer.encode(text)
@@ -175,46 +208,63 @@ export class ContentEncoder {
     return { modality: 'text', points: [{ vector }], media: TEXT_MEDIA, truncated, tokens: tokenIds.length }
   }
 
-  async #encodeMedia({ bytes, expected }: MediaPart, signal?: AbortSignal): Promise<EncodedPart> {
+  async #open({ bytes, expected }: MediaSource, takes: readonly Modality[], signal?: AbortSignal): Promise<Medium> {
     if (bytes.length === 0) throw new DomainError('undecodable-media', 'The file is empty.')
     const kind = this.#deps.sniff(bytes)
     if (kind && expected && kind.modality !== expected) {
       const message = `The bytes are ${kind.modality} (${kind.format}), yet were sent as ${expected}.`
       throw new DomainError('undecodable-media', message)
     }
-    if (kind) this.#assertModality(kind.modality)
+    if (kind) assertTakes(kind.modality, takes)
     const decoded = await this.#deps.media.decode(bytes, kind, signal)
     const mimeType = kind?.mimeType ?? 'application/octet-stream'
-    if (decoded.modality === 'image') return this.#encodeImage(decoded, mimeType, signal)
-    return this.#encodeSound(decoded, mimeType, signal)
-  }
-
-  async #encodeImage(decoded: DecodedImage, mimeType: string, signal?: AbortSignal): Promise<EncodedPart> {
+    if (decoded.modality === 'audio') return this.#prepareSound(decoded, mimeType, signal)
     const { width, height, format, data } = decoded
-    const vector = await this.#deps.encoder.encode({ modality: 'image', width, height, data }, signal)
-    const media = { mimeType, format, width, height }
-    return { modality: 'image', points: [{ vector }], media, truncated: false, tokens: 0 }
+    return {
+      modality: 'image',
+      info: { mimeType, format, width, height },
+      image: { modality: 'image', width, height, data },
+    }
   }
 
-  async #encodeSound(decoded: DecodedAudio, mimeType: string, signal?: AbortSignal): Promise<EncodedPart> {
+  async #prepareSound(decoded: DecodedAudio, mimeType: string, signal?: AbortSignal): Promise<SoundMedium> {
     const { sampleRateHz, format, durationMs, sourceChannels } = decoded
-    const media = { mimeType, format, sampleRateHz, channels: sourceChannels, durationMs: Math.round(durationMs) }
+    const info = { mimeType, format, sampleRateHz, channels: sourceChannels, durationMs: Math.round(durationMs) }
     const windows = await this.#deps.audio.prepare({ sampleRateHz, channels: decoded.channels }, signal)
+    return { modality: 'audio', info, windows }
+  }
+
+  async #encodeMedium(medium: Medium, signal?: AbortSignal): Promise<EncodedPart> {
+    const { modality, info } = medium
+    const points =
+      modality === 'image'
+        ? [{ vector: await this.#deps.encoder.encode(medium.image, signal) }]
+        : await this.#encodeWindows(medium.windows, signal)
+    return { modality, points, media: info, truncated: false, tokens: 0 }
+  }
+
+  async #encodeWindows(windows: readonly AudioWindow[], signal?: AbortSignal): Promise<Point[]> {
     const gate = new Gate(WINDOWS_AT_ONCE)
     const encodeWindow = async ({ waveform, startMs, endMs }: AudioWindow): Promise<Point> => {
       const vector = await this.#deps.encoder.encode({ modality: 'audio', waveform }, signal)
       if (windows.length === 1) return { vector }
       return { vector, segment: { startMs: Math.round(startMs), endMs: Math.round(endMs) } }
     }
-    const points = await Promise.all(windows.map((window) => gate.run(() => encodeWindow(window), signal)))
-    return { modality: 'audio', points, media, truncated: false, tokens: 0 }
+    return Promise.all(windows.map((window) => gate.run(() => encodeWindow(window), signal)))
   }
+}
 
-  #assertModality(modality: Modality): void {
-    const { modalities } = this.#deps.encoder
-    if (modalities.includes(modality)) return
-    throw new DomainError('unsupported-by-model', `The model takes ${modalities.join(' and ')}, not ${modality}.`)
-  }
+/** @throws DomainError `unprocessable-content` (blank), `input-too-long` */
+export function assertText(text: string, { maxTextChars }: Limits): void {
+  if (text.trim() === '') throw new DomainError('unprocessable-content', 'The text is empty; give at least one word.')
+  if (text.length <= maxTextChars) return
+  const message = `The text has ${text.length} characters; at most ${maxTextChars} are taken.`
+  throw new DomainError('input-too-long', message)
+}
+
+function assertTakes(modality: Modality, takes: readonly Modality[]): void {
+  if (takes.includes(modality)) return
+  throw new DomainError('unsupported-by-model', `The model takes ${takes.join(' and ')}, not ${modality}.`)
 }
 
 /** One vector stays bit for bit what it was; several become their normalised mean. */
