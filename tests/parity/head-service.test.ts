@@ -13,8 +13,8 @@ import { referenceDir } from '../reference.ts'
 
 const folder = join(referenceDir ?? '', 'setA')
 const HEADS = ['grounding_text', 'vqa', 'nlvr2', 'aqa']
-/** Resizing may differ by one level of 255 from Pillow; measured 2e-5. */
-const TOLERANCE = 1e-3
+/** Resizing may differ by one level of 255 from Pillow, which shows in the fifth digit. */
+const TOLERANCE = 1e-4
 
 describe.skipIf(!referenceDir)('the head service, from files and words', () => {
   let dir: string
