@@ -19,7 +19,7 @@ RATE = 16000
 LENGTHS_S = (1.0, 1.25, 1.5, 2.0)
 LENGTH_SHARES = (0.4, 0.3, 0.2, 0.1)
 TILED_SHARE = 0.55  # of the batches
-SHARES = {"words": 0.78, "names": 0.04, "sounds": 0.18}  # add "mixtures" for "siren then bell" and "siren and bell"
+SHARES = {"words": 0.64, "names": 0.02, "sounds": 0.34}  # add "mixtures" for "siren then bell" and "siren and bell"
 
 
 def normalise(wave):

@@ -48,6 +48,13 @@ class Pictures:
             self.names.append(name)
         return self.concepts[name]
 
+    def keep(self, concepts):
+        """Draws only these from now on."""
+        pools = {name: [entry for entry in pool if entry[2] in concepts] for name, pool in self.pools.items()}
+        self.share = np.array([share for share, pool in zip(self.share, pools.values()) if pool])
+        self.share /= self.share.sum()
+        self.pools = {name: pool for name, pool in pools.items() if pool}
+
     def draw(self, batch, side, rng):
         """One batch: pictures (B, 3, side, side), texts [str], concepts int64 (B,)."""
         sprites = np.zeros((batch, 4, SIDE, SIDE), dtype=np.uint8)

@@ -1,0 +1,202 @@
+"""Fine-tuning: several heads on one trunk, so that a bundle holds the trunk once (§4.4, §13.5).
+
+    python -m training.finetune pictures --init training/runs/stage1/stage1.pt --out training/runs/pictures --minutes 40
+    python -m training.finetune sounds   --init training/runs/stage2/nano.pt   --out training/runs/sounds   --minutes 15
+
+`pictures` trains grounding, picture questions, pair reasoning, segmentation and classification on scenes; `sounds` sound questions
+and sound classification. Writes log.jsonl, state.pt (to resume) and one checkpoint a head with its labels: grounding.pt,
+picture-qa.pt, picture-qa.labels.json, … The trunk is the same in all of them, to the bit.
+"""
+import argparse
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from .finetune_groups import GROUPS
+from .machine import prepare
+from .material.paths import BPE
+from .onepeace.checkpoint import load_exactly
+from .onepeace.config import config_from_cfg
+from .onepeace.encoder import EncoderWrapper
+from .onepeace.heads import FineTuned, head_config, save_fine_tuned
+from .onepeace.model import initialise
+from .onepeace.relative_position import enlarge_rel_pos_table
+from .onepeace.tokenizer import Tokenizer
+from .schedule import Average, learning_rate
+
+SAVE_EVERY_S = 180
+LOG_EVERY = 25
+TRUNK = "encoder_wrapper."
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("group", choices=sorted(GROUPS))
+    parser.add_argument("--init", type=Path, help="pre-trained checkpoint; not needed to resume")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=30, help="training time in all, resumed parts included")
+    parser.add_argument("--batch", type=int, default=48, help="scenes or clips a step; each task takes its share of them")
+    parser.add_argument("--side", type=int, default=128, help="picture side, pixels")
+    parser.add_argument("--lr", type=float, default=6e-4)
+    parser.add_argument("--layer-decay", type=float, default=0.9, help="learning rate of a layer over that of the next (§13.4)")
+    parser.add_argument("--warmup", type=int, default=200, help="steps")
+    parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1, help="of the training process; see machine.py")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw batches")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--fp32", action="store_true", help="no bf16 autocast")
+    parser.add_argument("--resume", action="store_true")
+    return parser
+
+
+def trunk_of(path, head, side):
+    """(config, encoder) for a group of heads: a pre-trained encoder, one relative table a layer, pictures of `side` pixels."""
+    file = torch.load(path, map_location="cpu")
+    tensors = {k: v.float() for k, v in file["model"].items()}
+    pretrained = config_from_cfg(file["cfg"], tensors[TRUNK + "text_adapter.embed_tokens.weight"].shape[0])
+    config = head_config(pretrained, head, side)
+    encoder = EncoderWrapper(config)
+    own = encoder.state_dict()
+    load_exactly(encoder, {k: fitted(k, tensors, config, v) for k, v in own.items()})
+    return config, encoder
+
+
+def fitted(name, tensors, config, fresh):
+    """The pre-trained tensor for `name`: the one shared relative table serves each layer; type embeddings begin as they are."""
+    if "type_embedding" in name:
+        return tensors.get(TRUNK + name, fresh)
+    if "rel_pos_table_list" not in name:
+        return tensors[TRUNK + name]
+    shared = name.rsplit(".", 2)[0] + ".0.weight"
+    table = tensors.get(TRUNK + name, tensors[TRUNK + shared])
+    return enlarge_rel_pos_table(table, config.image_rel_bucket_size) if name.startswith("image_adapter") else table
+
+
+class Trainer:
+    """Trunk, heads, optimiser and averages of one group, with one `step`."""
+
+    def __init__(self, group, config, encoder, tokenizer, args):
+        self.args, self.config, self.device = args, config, torch.device(args.device)
+        self.tasks = {task.name: task for task in group.tasks()}
+        self.model = nn.ModuleDict({name: FineTuned(config, task.head, encoder) for name, task in self.tasks.items()})
+        aids = {name: task.aid(config.embed_dim) for name, task in self.tasks.items()}
+        self.aids = nn.ModuleDict({name: aid for name, aid in aids.items() if aid})  # dropped after training
+        for name, parameter in encoder.named_parameters():
+            parameter.requires_grad_(not group.is_frozen(name))
+        self.aids.apply(initialise)
+        self.model.to(self.device).train(), self.aids.to(self.device)
+        self.average = Average(self.model, 0.998)
+        self.optimizer = torch.optim.AdamW(self.parameter_groups(), lr=args.lr, betas=(0.9, 0.98))
+        self.group, self.tokenizer, self.stream = group, tokenizer, None
+        self.steps, self.elapsed_s = 0, 0.0
+
+    def parameter_groups(self):
+        """Layer decay: the deeper into the trunk, the slower; heads and aids learn at the full rate. No decay for vectors."""
+        groups, seen = {}, set()
+        for name, parameter in [*self.model.named_parameters(), *self.aids.named_parameters()]:
+            if id(parameter) in seen or not parameter.requires_grad:
+                continue
+            seen.add(id(parameter))
+            key = (self.args.layer_decay ** self.depth_below_head(name), 0.05 if parameter.ndim > 1 else 0.0)
+            groups.setdefault(key, []).append(parameter)
+        return [{"params": p, "scale": scale, "weight_decay": decay} for (scale, decay), p in groups.items()]
+
+    def depth_below_head(self, name):
+        if TRUNK not in name:
+            return 0
+        if ".layers." in name:
+            return self.config.layers - int(name.split(".layers.")[1].split(".")[0])
+        return self.config.layers + 1 if "_adapter." in name else 1
+
+    def step(self, progress):
+        """One batch through every task; returns {task: (loss, accuracy)}."""
+        self.stream = self.stream or self.group.batches(self.args, self.tokenizer, self.steps)
+        batch = next(self.stream)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["scale"] * learning_rate(self.args.lr, progress, self.steps, self.args.warmup)
+        self.optimizer.zero_grad(set_to_none=True)
+        seen = {}
+        for name, task in self.tasks.items():
+            inputs = {k: v.to(self.device) for k, v in batch[name].items()}
+            with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=not self.args.fp32):
+                loss, accuracy = task.loss(self.model[name], self.aids[name] if name in self.aids else None, inputs)
+            loss.backward()
+            seen[name] = (loss.detach(), accuracy.detach())
+        trained = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
+        nn.utils.clip_grad_norm_(trained, 3.0)
+        self.optimizer.step()
+        self.average.update(self.model)
+        self.steps += 1
+        return seen
+
+    def save(self, out):
+        """state.pt, then each head's averaged checkpoint and labels, each written beside and moved into place."""
+        state = {"model": self.model.state_dict(), "aids": self.aids.state_dict(), "average": self.average.values,
+                 "optimizer": self.optimizer.state_dict(), "config": self.config, "steps": self.steps, "elapsed_s": self.elapsed_s}
+        torch.save(state, out / "state.tmp")
+        (out / "state.tmp").rename(out / "state.pt")
+        averaged = self.average.state(self.model)
+        trunk_owner = next(iter(self.tasks))  # named_parameters() names a shared tensor once, under the first model
+        for name, task in self.tasks.items():
+            own = {k[len(name) + 1:]: v for k, v in averaged.items() if k.startswith(f"{name}.")}
+            own.update({k: averaged[f"{trunk_owner}.{k}"] for k in own if k.startswith(TRUNK)})
+            config = replace(self.config, head_type=task.head.head_type)
+            other = [m for m in self.config.branches if m not in config.branches]
+            own = {k: v for k, v in own.items() if not any(f"{m}_" in k for m in other)}
+            save_fine_tuned(out / f"{name}.tmp", config, task.head, own, {"steps": self.steps})
+            (out / f"{name}.tmp").rename(out / f"{name}.pt")
+            if task.labels:
+                (out / f"{name}.labels.json").write_text(json.dumps(task.labels))
+
+    def load(self, out):
+        state = torch.load(out / "state.pt", map_location="cpu", weights_only=False)
+        self.model.load_state_dict(state["model"])
+        self.aids.load_state_dict(state["aids"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.average.values, self.average.updates = state["average"], state["steps"]
+        self.steps, self.elapsed_s = state["steps"], state["elapsed_s"]
+
+
+def train(trainer, args):
+    """Runs until the time is over; logs JSON lines."""
+    args.out.mkdir(parents=True, exist_ok=True)
+    budget_s, last, saved, since, seen = args.minutes * 60, time.time(), time.time(), time.time(), []
+    with open(args.out / "log.jsonl", "a") as log:
+        while trainer.elapsed_s < budget_s:
+            seen.append(trainer.step(trainer.elapsed_s / budget_s))
+            trainer.elapsed_s += time.time() - last
+            last = time.time()
+            if trainer.steps % LOG_EVERY == 0:
+                mean = lambda name, i: round(sum(float(s[name][i]) for s in seen) / len(seen), 4)
+                row = {"step": trainer.steps, "elapsed_s": round(trainer.elapsed_s),
+                       "samples_per_s": round(len(seen) * args.batch / (last - since), 1),
+                       **{name: {"loss": mean(name, 0), "accuracy": mean(name, 1)} for name in trainer.tasks}}
+                print(json.dumps(row), file=log, flush=True)
+                since, seen = last, []
+            if last - saved > SAVE_EVERY_S:
+                trainer.save(args.out)
+                saved = time.time()
+    trainer.save(args.out)
+
+
+def main():
+    args = arguments().parse_args()
+    torch.manual_seed(args.seed)
+    prepare(args.threads)
+    group = GROUPS[args.group]
+    if not args.resume and not args.init:
+        raise SystemExit("--init (a pre-trained checkpoint) or --resume is needed")
+    source = args.init or args.out / f"{group.first}.pt"
+    config, encoder = trunk_of(source, group.trunk, args.side)
+    trainer = Trainer(group, config, encoder, Tokenizer(BPE), args)
+    if args.resume:
+        trainer.load(args.out)
+    train(trainer, args)
+
+
+if __name__ == "__main__":
+    main()

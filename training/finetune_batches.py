@@ -1,0 +1,111 @@
+"""Batches for finetune.py: drawn scenes and clips as the tensors that each task's loss takes, {task: {name: tensor}}."""
+import torch
+from torch import nn
+
+from .material.clips import Clips
+from .material.mixtures import EVENTS
+from .material.objects import COLOURS
+from .material.pairs import PicturePairs
+from .material.phrases import Grounding
+from .material.pictures import Pictures
+from .material.questions import OBJECT_NAMES, PictureQuestions
+from .material.scenes import Scenes, normalised
+from .material.sound_questions import SoundQuestions
+from .material.splits import load_splits
+from .material.sprites import EMOJI_STYLES
+from .onepeace.tokenizer import PAD
+
+MAX_PHRASE_IDS = 24
+MOST_OF_BACKGROUND, LEAST_OF_OBJECT = 0.05, 0.3  # covered parts of a patch that count as background and as an object
+COLOUR_NAMES = tuple(COLOURS)
+TEXT_STEP = 4  # lengths are rounded up to this, so that kernels meet few shapes
+
+
+def padded(tokenizer, texts):
+    """[str] -> int64 (B, T), right padded."""
+    rows = [torch.tensor(tokenizer(t, MAX_PHRASE_IDS)) for t in texts]
+    ids = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PAD)
+    return nn.functional.pad(ids, (0, -ids.shape[1] % TEXT_STEP), value=PAD)
+
+
+def covered_patches(mask, patch=16):
+    """bool (S, S) -> float (g²,): the part of each patch that is covered, row-major."""
+    side = mask.shape[0] // patch
+    return torch.from_numpy(mask).float().view(side, patch, side, patch).mean((1, 3)).flatten()
+
+
+def shown_in_patches(scene, patch=16):
+    """(names, colours), int64 (g²,) each: what fills a patch, 0 for background, 1 + index; -1 where it is mixed. Colour 0: none."""
+    side = scene.picture.shape[0] // patch
+    names, colours = torch.zeros(side * side, dtype=torch.long), torch.full((side * side,), -1)
+    covered = [covered_patches(thing.mask, patch) for thing in scene.things]
+    names[torch.stack(covered).sum(0) > MOST_OF_BACKGROUND] = -1
+    for thing, part in zip(scene.things, covered):
+        mine = part > LEAST_OF_OBJECT
+        names[mine] = 1 + OBJECT_NAMES.index(thing.name)
+        colours[mine] = 1 + COLOUR_NAMES.index(thing.colour) if thing.colour else 0
+    return names, colours
+
+
+class SceneBatches:
+    """Each call draws one batch for every task on pictures."""
+
+    def __init__(self, tokenizer, batch, side, scenes=None):
+        self.tokenizer, self.batch, self.side = tokenizer, batch, side
+        scenes = scenes or Scenes()
+        self.phrases, self.questions, self.pairs = Grounding(scenes), PictureQuestions(scenes), PicturePairs(scenes)
+
+    def __call__(self, rng):
+        drawn = [self.phrases.one(rng, self.side) for _ in range(self.batch)]
+        asked, questions, answers = self.questions.draw(self.batch, self.side, rng)
+        left, right, statements, labels = self.pairs.draw(self.batch // 4, self.side, rng)
+        return {"grounding": self.boxes(drawn),
+                "picture-qa": {"ids": padded(self.tokenizer, questions), "images": asked, "answers": answers},
+                "pair-reasoning": {"ids": padded(self.tokenizer, statements), "images": left, "images_2": right,
+                                   "answers": labels},
+                "segmentation": self.masks([scene for scene, _ in drawn[: self.batch // 4]])}
+
+    def boxes(self, drawn):
+        shown = [shown_in_patches(scene) for scene, _ in drawn]
+        meant = [scene.things[phrase.index] for scene, phrase in drawn]
+        return {"ids": padded(self.tokenizer, [p.text for _, p in drawn]), "images": normalised([s.picture for s, _ in drawn]),
+                "boxes": torch.tensor([t.box for t in meant], dtype=torch.float32),
+                "inside": torch.stack([covered_patches(t.mask) for t in meant]),
+                "names": torch.stack([n for n, _ in shown]), "colours": torch.stack([c for _, c in shown])}
+
+    def masks(self, scenes):
+        masks = torch.stack([torch.from_numpy(s.coarse_labels().astype("int64")) for s in scenes])
+        return {"images": normalised([s.picture for s in scenes]), "masks": masks}
+
+
+class SoundBatches:
+    """Sounds with a question and four candidate answers."""
+
+    def __init__(self, tokenizer, batch, questions=None):
+        self.tokenizer, self.batch, self.questions = tokenizer, batch, questions or SoundQuestions()
+
+    def __call__(self, rng):
+        waves, questions, candidates, right = self.questions.draw(self.batch, rng)
+        texts = [f"{q} answer: {answer}" for q, four in zip(questions, candidates) for answer in four]  # AVQA's form (§10)
+        return {"sound-qa": {"ids": padded(self.tokenizer, texts), "waves": waves, "right": right}}
+
+
+class LabelBatches:
+    """Single objects in training styles, and single sound events, with the index of their label."""
+
+    def __init__(self, batch, side, pictures=None, clips=None):
+        self.batch, self.side = batch, side
+        self.pictures = pictures or Pictures(EMOJI_STYLES)
+        self.clips = clips or Clips({"sounds": 1.0})
+        names = {o["hexcode"]: o["name"] for o in load_splits()["objects"]}
+        cldr = {e["name"].lower(): names[e["hexcode"]] for e in load_splits()["names"] if e["hexcode"] in names}
+        self.object_of = {self.pictures.concepts[name]: OBJECT_NAMES.index(word) for name, word in cldr.items()}
+        self.pictures.keep(self.object_of)
+        self.event_of = {self.clips.concepts[name.lower()]: i for i, name in enumerate(EVENTS)}
+
+    def __call__(self, rng):
+        images, _, concepts = self.pictures.draw(self.batch, self.side, rng)
+        waves, rows = self.clips.draw(self.batch // 2, rng)
+        events = [self.event_of[self.clips.texts[row][1]] for row in rows.tolist()]
+        return {"picture-class": {"images": images, "answers": torch.tensor([self.object_of[int(c)] for c in concepts])},
+                "sound-class": {"waves": waves, "answers": torch.tensor(events)}}

@@ -1,0 +1,70 @@
+"""Which heads are fine-tuned together on one trunk, from what, and what of the trunk stays as it was pre-trained."""
+from .finetune_batches import LabelBatches, SceneBatches, SoundBatches
+from .finetune_tasks import Answering, Choice, Grounding, Segmentation
+from .material.batches import batches
+from .material.mixtures import EVENTS
+from .material.objects import CLASSES
+from .material.questions import ANSWERS, OBJECT_NAMES
+from .onepeace.heads import Head
+
+
+class Group:
+    """`trunk` says which branches the shared encoder has; `first` is a head whose checkpoint holds all of them, to resume from."""
+
+    def is_frozen(self, name):
+        """The largest tensor stays as it is, so that the bundle shares it with the retrieval model."""
+        return "embed_tokens" in name
+
+    def batches(self, args, tokenizer, first_step):
+        return batches(self.draw(args, tokenizer), args.seed, first_step, args.workers)
+
+
+class Pictures(Group):
+    """Grounding, questions, pairs and segmentation, all on scenes."""
+
+    trunk, first = Head("nlvr2", "vl", 2, use_two_images=True), "grounding"
+
+    def tasks(self):
+        return [
+            Grounding("grounding", Head("refcoco", "vl", 4, use_image_features=True)),
+            Answering("picture-qa", Head("vqa", "vl", len(ANSWERS), use_pooler=True), list(ANSWERS)),
+            Answering("pair-reasoning", Head("nlvr2", "vl", 2, use_two_images=True), ["true", "false"]),
+            Segmentation("segmentation", Head("segment", "image", 1 + len(CLASSES)), ["background", *CLASSES]),
+        ]
+
+    def draw(self, args, tokenizer):
+        return SceneBatches(tokenizer, args.batch, args.side)
+
+
+class Sounds(Group):
+    """Questions about sounds."""
+
+    trunk, first = Head("aqa", "al", 1), "sound-qa"
+
+    def tasks(self):
+        return [Choice("sound-qa", Head("aqa", "al", 1))]
+
+    def is_frozen(self, name):
+        return super().is_frozen(name) or "embed_audios.0" in name  # the convolutions: a third of the work
+
+    def draw(self, args, tokenizer):
+        return SoundBatches(tokenizer, args.batch)
+
+
+class Labels(Group):
+    """Classification of pictures and of sounds. The trunk stays as it is, so that these heads cost a bundle next to nothing."""
+
+    trunk, first = Head("labels", "val", 1), "picture-class"
+
+    def tasks(self):
+        return [Answering("picture-class", Head("image_classify", "image", len(OBJECT_NAMES)), list(OBJECT_NAMES)),
+                Answering("sound-class", Head("vggsound", "audio", len(EVENTS)), list(EVENTS))]
+
+    def is_frozen(self, name):
+        return True
+
+    def draw(self, args, tokenizer):
+        return LabelBatches(args.batch, args.side)
+
+
+GROUPS = {"pictures": Pictures(), "sounds": Sounds(), "labels": Labels()}

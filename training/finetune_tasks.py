@@ -1,0 +1,93 @@
+"""The tasks that finetune.py trains: for each its head, its labels and its loss (§13.5). Inputs come ready from finetune_batches.py."""
+from dataclasses import dataclass
+from typing import Optional
+
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+from .material.objects import COLOURS
+from .material.questions import OBJECT_NAMES
+from .onepeace.heads import Head
+
+
+@dataclass
+class Task:
+    """`loss(model, aid, inputs)` -> (loss, accuracy), both scalars. `aid`: a module that only helps training, or None."""
+
+    name: str
+    head: Head
+    labels: Optional[list] = None
+
+    def aid(self, dim):
+        return None
+
+
+def box_iou(a, b):
+    """(B, 4) x0, y0, x1, y1 each -> IoU and the share of the common hull that is covered (B,)."""
+    area = lambda box: (box[:, 2:] - box[:, :2]).clamp(min=0).prod(1)
+    both = (torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])).clamp(min=0).prod(1)
+    either = area(a) + area(b) - both
+    hull = (torch.maximum(a[:, 2:], b[:, 2:]) - torch.minimum(a[:, :2], b[:, :2])).clamp(min=0).prod(1)
+    return both / either.clamp(min=1e-6), either / hull.clamp(min=1e-6)
+
+
+def box_loss(logits, boxes):
+    """sum |sigmoid - target| / B + mean (1 - GIoU) over the predictions in order; also the share with IoU >= 0.5."""
+    predicted = logits.float().sigmoid()
+    iou, covered = box_iou(predicted, boxes)
+    ordered = (predicted[:, 0] < predicted[:, 2]) & (predicted[:, 1] < predicted[:, 3])
+    overlap = (1 - (iou - (1 - covered)))[ordered]
+    distance = (predicted - boxes).abs().sum() / len(boxes)
+    return distance + (overlap.mean() if len(overlap) else 0.0), ((iou >= 0.5) & ordered).float().mean()
+
+
+class Grounding(Task):
+    """ids, images, boxes (B, 4); of each patch (B, g²): `inside`, the part that the object covers, and the name and colour shown."""
+
+    def aid(self, dim):
+        """Says of each picture token whether it lies in the object meant, and what it shows: learnt patch by patch, not box by box."""
+        return nn.ModuleDict({"inside": nn.Linear(dim, 1), "names": nn.Linear(dim, 1 + len(OBJECT_NAMES)),
+                              "colours": nn.Linear(dim, 1 + len(COLOURS))})
+
+    def loss(self, model, aid, inputs):
+        logits = model(ids=inputs["ids"], images=inputs["images"])
+        loss, accuracy = box_loss(logits, inputs["boxes"])
+        tokens = model.hidden["image"][:, 1:]
+        loss = loss + 2 * F.binary_cross_entropy_with_logits(aid["inside"](tokens).squeeze(-1).float(), inputs["inside"])
+        for kind in ("names", "colours"):
+            loss = loss + 0.5 * F.cross_entropy(aid[kind](tokens).float().flatten(0, 1), inputs[kind].flatten(), ignore_index=-1)
+        return loss, accuracy
+
+
+class Answering(Task):
+    """Cross entropy over a fixed list of answers; inputs hold the model's arguments and answers int64 (B,)."""
+
+    def loss(self, model, aid, inputs):
+        logits = model(**{k: v for k, v in inputs.items() if k != "answers"}).float()
+        return F.cross_entropy(logits, inputs["answers"]), logits.argmax(1).eq(inputs["answers"]).float().mean()
+
+
+BACKGROUND_WEIGHT = 0.3  # most of a scene is background, and mean IoU counts every class alike
+
+
+class Segmentation(Task):
+    """images, masks int64 (B, 4g, 4g) of class indices, 0 = background."""
+
+    def loss(self, model, aid, inputs):
+        logits = model(images=inputs["images"]).float()
+        right = logits.argmax(1).eq(inputs["masks"])
+        weights = logits.new_ones(logits.shape[1])
+        weights[0] = BACKGROUND_WEIGHT
+        return F.cross_entropy(logits, inputs["masks"], weights), right[inputs["masks"] > 0].float().mean()
+
+
+class Choice(Task):
+    """One score for each (sound, question and answer): ids (4B, T), four in a row share a sound; right int64 (B,).
+
+    Cross entropy over the four; the official hinge (§13.5) asks the same, but learns more slowly at this size.
+    """
+
+    def loss(self, model, aid, inputs):
+        scores = model(ids=inputs["ids"], waves=inputs["waves"].repeat_interleave(4, 0)).float().view(-1, 4)
+        return F.cross_entropy(scores, inputs["right"]), scores.argmax(1).eq(inputs["right"]).float().mean()

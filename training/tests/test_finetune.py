@@ -1,0 +1,139 @@
+"""Fine-tuning at a smoke size on invented material: the heads learn, share one trunk to the bit, and go on after a stop."""
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from training import finetune
+from training.finetune_batches import SceneBatches, covered_patches, padded, shown_in_patches
+from training.finetune_groups import GROUPS, Labels, Pictures, Sounds
+from training.finetune_tasks import box_iou, box_loss
+from training.material.paths import BPE
+from training.material.scenes import Scenes
+from training.nano import smoke_config
+from training.onepeace.checkpoint import save_checkpoint
+from training.onepeace.heads import load_fine_tuned
+from training.onepeace.model import OnePeace
+from training.onepeace.tokenizer import Tokenizer
+from training.tests.test_material import invented_sprites
+
+SIDE = 48
+TRUNK = "encoder_wrapper."
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return Tokenizer(BPE)
+
+
+def pretrained(folder, tokenizer, head_type):
+    torch.manual_seed(0)
+    model = OnePeace(smoke_config(tokenizer.vocab_size, SIDE, head_type))
+    save_checkpoint(folder / "pretrained.pt", model)
+    return folder / "pretrained.pt", model
+
+
+def new_trainer(group, out, tokenizer, init, *more):
+    argv = [next(k for k, g in GROUPS.items() if isinstance(group, type(g))), "--init", str(init), "--out", str(out), "--side", str(SIDE),
+            "--workers", "0", "--fp32", "--batch", "8", "--warmup", "5", "--lr", "4e-3", *more]
+    args = finetune.arguments().parse_args(argv)
+    torch.manual_seed(1)
+    config, encoder = finetune.trunk_of(init, group.trunk, SIDE)
+    return finetune.Trainer(group, config, encoder, tokenizer, args)
+
+
+class InventedPictures(Pictures):
+    def draw(self, args, tokenizer):
+        return SceneBatches(tokenizer, args.batch, args.side, Scenes(invented_sprites()))
+
+
+class InventedSounds(Sounds):
+    """The right answer is the pitch."""
+
+    def draw(self, args, tokenizer):
+        return lambda rng: self.tones(args.batch, tokenizer, rng)
+
+    def tones(self, batch, tokenizer, rng):
+        right = torch.from_numpy(rng.integers(4, size=batch))
+        t = torch.arange(16000) / 16000
+        waves = torch.sin(2 * torch.pi * torch.tensor([150.0, 500.0, 1500.0, 4000.0])[right][:, None] * t) * 1.4
+        texts = [f"which pitch? answer: {answer}" for _ in range(batch) for answer in ("low", "middle", "high", "shrill")]
+        return {"sound-qa": {"ids": padded(tokenizer, texts), "waves": waves, "right": right}}
+
+
+def tensors(path):
+    return torch.load(path, map_location="cpu")["model"]
+
+
+def test_picture_heads_learn_share_one_trunk_and_resume(tokenizer, tmp_path):
+    init, _ = pretrained(tmp_path, tokenizer, "vl")
+    group = InventedPictures()
+    trainer = new_trainer(group, tmp_path, tokenizer, init)
+    seen = [trainer.step(0.1) for _ in range(24)]
+    for task, part in (("grounding", 0.85), ("picture-qa", 0.95), ("segmentation", 0.85)):
+        losses = [float(s[task][0]) for s in seen]
+        assert np.mean(losses[-6:]) < part * np.mean(losses[:4]), (task, losses)
+    trainer.save(tmp_path)
+    again = new_trainer(group, tmp_path, tokenizer, tmp_path / "grounding.pt")
+    again.load(tmp_path)
+    assert again.steps == 24
+    left, right = trainer.step(0.5), again.step(0.5)
+    assert float(left["picture-qa"][0]) == pytest.approx(float(right["picture-qa"][0]), rel=1e-4)
+
+    heads = {name: tensors(tmp_path / f"{name}.pt") for name in trainer.tasks}
+    trunk = {k: v for k, v in heads["grounding"].items() if k.startswith(TRUNK)}
+    for name, head in heads.items():
+        shared = [k for k in head if k.startswith(TRUNK)]
+        assert len(shared) > 30 and all(torch.equal(head[k], trunk[k]) for k in shared), name
+        assert load_fine_tuned(tmp_path / f"{name}.pt").head == trainer.tasks[name].head
+    assert not any("text_" in k for k in heads["segmentation"])
+    before = tensors(init)[TRUNK + "text_adapter.embed_tokens.weight"]
+    assert torch.equal(trunk[TRUNK + "text_adapter.embed_tokens.weight"], before)
+    assert len(json.loads((tmp_path / "picture-qa.labels.json").read_text())) == trainer.tasks["picture-qa"].head.num_classes
+
+
+def test_sound_questions_are_learnt_from_the_sound(tokenizer, tmp_path):
+    init, _ = pretrained(tmp_path, tokenizer, "val")
+    trainer = new_trainer(InventedSounds(), tmp_path, tokenizer, init)
+    accuracy = [float(trainer.step(0.1)["sound-qa"][1]) for _ in range(60)]
+    assert np.mean(accuracy[-10:]) > 0.7, accuracy  # chance is 0.25
+
+
+def test_labels_leave_the_trunk_as_it_was(tokenizer, tmp_path):
+    init, model = pretrained(tmp_path, tokenizer, "val")
+    group = Labels()
+    group.draw = lambda args, _: lambda rng: {
+        "picture-class": {"images": torch.ones(4, 3, SIDE, SIDE) * torch.tensor([0.0, 1, 2, 3]).view(4, 1, 1, 1),
+                          "answers": torch.arange(4)},
+        "sound-class": {"waves": torch.randn(2, 16000, generator=torch.Generator().manual_seed(3)), "answers": torch.arange(2)}}
+    trainer = new_trainer(group, tmp_path, tokenizer, init)
+    losses = [float(trainer.step(0.1)["picture-class"][0]) for _ in range(20)]
+    assert losses[-1] < 0.7 * losses[0], losses
+    trainer.save(tmp_path)
+    after, before = tensors(tmp_path / "sound-class.pt"), model.state_dict()
+    for name in [n for n in after if n.startswith(TRUNK) and "rel_pos_table_list" not in n]:
+        assert torch.equal(after[name], before[name]), name
+    assert torch.equal(after[TRUNK + "audio_adapter.rel_pos_table_list.1.weight"],
+                       before[TRUNK + "audio_adapter.rel_pos_table_list.0.weight"])
+
+
+def test_patches_know_what_covers_them():
+    mask = np.zeros((32, 32), bool)
+    mask[:16, :8] = True
+    assert covered_patches(mask).tolist() == [0.5, 0, 0, 0]
+    scene = Scenes(invented_sprites()).draw(np.random.default_rng(0), 96)
+    names, colours = shown_in_patches(scene)
+    assert names.shape == colours.shape == (36,) and (names > 0).any() and (names == 0).any()
+    assert (colours[names == 0] == -1).all()  # a background has no colour to learn
+
+
+def test_box_loss_is_nil_for_the_right_box_and_counts_disorder():
+    boxes = torch.tensor([[0.2, 0.3, 0.6, 0.9], [0.1, 0.1, 0.4, 0.5]])
+    logit = lambda b: torch.log(b / (1 - b))
+    loss, accuracy = box_loss(logit(boxes), boxes)
+    assert float(loss) == pytest.approx(0, abs=1e-5) and accuracy == 1
+    turned = boxes[:, [2, 3, 0, 1]]
+    assert box_loss(logit(turned), boxes)[1] == 0
+    iou, covered = box_iou(torch.tensor([[0.0, 0, 0.5, 1]]), torch.tensor([[0.25, 0.0, 0.75, 1]]))
+    assert float(iou) == pytest.approx(1 / 3) and float(covered) == pytest.approx(1)
