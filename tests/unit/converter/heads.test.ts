@@ -154,6 +154,18 @@ describe('converting heads', () => {
     expect(error.message).toContain('1 unexpected:\n  classify_head.surprise')
   })
 
+  it('leaves the mark of second pictures to heads that take two', async () => {
+    const pairs = tinyHead(['text', 'image'], { classes: 2, twoImages: true })
+    const typed = { text: { ...VQA.text!, typeEmbedding: true }, image: { ...VQA.image!, typeEmbedding: true } }
+    const config = { ...VQA, ...typed }
+    const mark = 'encoder_wrapper.image_adapter.type_embedding_2'
+    const tensors = onTrunk(trunk, config, 7)
+    tensors.set(mark, tinyTensors(pairs).get(mark)!)
+    const head = await writeHead('head', config, vqa, 7, tensors)
+    expect((await convert({ heads: [head] })).unusedTensors).toEqual([mark])
+    expect(planTensors(pairs).map(({ name }) => name)).toContain(mark)
+  })
+
   it('prepares pictures of another size with a graph of their own', async () => {
     const larger = tinyHead(['image'], { classes: 3 })
     const config = { ...larger, image: { ...larger.image!, storedRelBucketSize: 3, relBucketSize: 3 } }
