@@ -67,8 +67,9 @@ class ClassifyHead(nn.Module):
                                         nn.GELU(), nn.Linear(hidden, head.num_classes))
 
     def forward(self, passes, padding=None):
-        pooled = torch.cat([self.norm(self.attn_pooling_func(tokens, padding)) for tokens in passes], dim=-1)
-        return self.classifier(self.pooler(pooled) if hasattr(self, "pooler") else pooled)
+        pooler = self.pooler if hasattr(self, "pooler") else nn.Identity()
+        pooled = [pooler(self.norm(self.attn_pooling_func(tokens, padding))) for tokens in passes]
+        return self.classifier(torch.cat(pooled, dim=-1))
 
 
 class SegmentHead(nn.Module):

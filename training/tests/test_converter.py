@@ -13,7 +13,9 @@ import torch
 
 from training.onepeace.checkpoint import save_checkpoint
 from training.onepeace.config import Config
+from training.onepeace.heads import FineTuned, head_config, save_fine_tuned
 from training.onepeace.model import OnePeace
+from training.tests.test_heads import HEADS, inputs_of
 
 ROOT = Path(__file__).resolve().parents[2]
 BPE = ROOT / "training" / "bpe"
@@ -51,15 +53,19 @@ def goldens(model, folder):
     cases = []
     for kind, tensors in inputs.items():
         with torch.no_grad():
-            features = model.embed(kind, *tensors.values())
-        case = {"name": kind, "checkpoint": "random", "kind": kind, "inputs": {}, "outputs": {}}
-        for group, named in (("inputs", tensors), ("outputs", {"features": features})):
-            for name, tensor in named.items():
-                array = tensor.numpy().astype(np.uint8) if tensor.dtype == torch.bool else tensor.numpy()
-                np.save(folder / f"{kind}.{name}.npy", array)
-                case[group][name] = {"file": f"{kind}.{name}.npy"}
-        cases.append(case)
+            cases.append(golden(folder, kind, tensors, {"features": model.embed(kind, *tensors.values())}))
     (folder / "manifest.json").write_text(json.dumps({"cases": cases}))
+
+
+def golden(folder, kind, inputs, outputs):
+    """Writes one case's arrays; returns its entry in the manifest."""
+    case = {"name": kind, "checkpoint": "random", "kind": kind, "inputs": {}, "outputs": {}}
+    for group, named in (("inputs", inputs), ("outputs", outputs)):
+        for name, tensor in named.items():
+            array = tensor.numpy().astype(np.uint8) if tensor.dtype == torch.bool else tensor.numpy()
+            np.save(folder / f"{kind}.{name}.npy", array)
+            case[group][name] = {"file": f"{kind}.{name}.npy"}
+    return case
 
 
 def onepeace(*arguments):
@@ -69,16 +75,46 @@ def onepeace(*arguments):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_onnx_graphs_equal_the_pytorch_model(name, tmp_path):
     torch.manual_seed(0)
-    model = OnePeace(CONFIGS[name]).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():  # zeros and ones would hide a bias left out or a norm without its scale
-            parameter.add_(0.1 * torch.randn_like(parameter))
+    model = shaken(OnePeace(CONFIGS[name]))
     goldens(model, tmp_path)
     save_checkpoint(tmp_path / "random.pt", model)
-    converted = onepeace("convert", tmp_path / "random.pt", "--bpe", BPE, "--out", tmp_path / "bundle")
+    assert [case["name"] for case in verified_cases(tmp_path)] == ["text", "image", "audio"]
+
+
+TASKS = {"refcoco": "grounding", "vqa": "answering", "nlvr2": "pair-reasoning", "vggsound": "classification",
+         "image_classify": "classification", "aqa": "answer-choice", "segment": "segmentation"}
+
+
+@pytest.mark.parametrize("head", HEADS, ids=lambda head: head.task)
+def test_a_head_as_a_graph_equals_the_pytorch_head(head, tmp_path):
+    torch.manual_seed(0)
+    config = head_config(CONFIGS["wide"], head, 48)
+    model, inputs = shaken(FineTuned(config, head)), inputs_of(head, 48)
+    with torch.no_grad():
+        logits = model(**inputs)
+    names = {"ids": "src_tokens", "images": "src_images", "images_2": "src_images_2", "waves": "src_audios"}
+    given = {names[k]: v for k, v in inputs.items()}
+    if "src_audios" in given:
+        given["audio_padding_masks"] = torch.zeros(len(logits), 50, dtype=torch.bool)  # 49 frames of a second, and CLS
+    case = golden(tmp_path, TASKS[head.task], given, {"logits": logits})
+    (tmp_path / "manifest.json").write_text(json.dumps({"cases": [case]}))
+    save_fine_tuned(tmp_path / "random.pt", config, head, model.state_dict())
+    assert len(verified_cases(tmp_path)) == 1
+
+
+def shaken(model):
+    """Zeros and ones would hide a bias left out or a norm without its scale."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return model.eval()
+
+
+def verified_cases(folder):
+    """Converts folder/random.pt and verifies it against the folder's goldens; the report's cases."""
+    converted = onepeace("convert", folder / "random.pt", "--bpe", BPE, "--out", folder / "bundle")
     assert converted.returncode == 0, converted.stderr
-    verified = onepeace("verify", tmp_path / "bundle", tmp_path, "--checkpoint", "random", "--json")
+    verified = onepeace("verify", folder / "bundle", folder, "--checkpoint", "random", "--json")
     report = json.loads(verified.stdout)
     assert verified.returncode == 0, report
-    assert [case["name"] for case in report["cases"]] == ["text", "image", "audio"]
-    print({case["name"]: case["maxDifference"] for case in report["cases"]})
+    return report["cases"]
