@@ -47,21 +47,24 @@ class Writer:
 
     def __init__(self, out, side=SIDE):
         self.out, self.side = out, side
-        for folder in ("pictures", "masks", "sounds"):
-            (out / folder).mkdir(parents=True, exist_ok=True)
         self.lists = {"grounding": [], "segmentation": [], "questions": [], "pairs": [], "sounds": [], "sound_questions": []}
 
     def png(self, name, pixels):
         """uint8 (S, S, 3) or (S, S); the file's name."""
         from PIL import Image
 
-        Image.fromarray(pixels).save(self.out / name)
+        Image.fromarray(pixels).save(self.path(name))
         return name
+
+    def path(self, name):
+        """Where a file goes; its folder is there."""
+        (self.out / name).parent.mkdir(parents=True, exist_ok=True)
+        return self.out / name
 
     def wav(self, name, samples):
         """float (n,) of any level; the file's name."""
         peak = np.abs(samples).max() + 1e-9
-        with wave.open(str(self.out / name), "wb") as file:
+        with wave.open(str(self.path(name)), "wb") as file:
             file.setparams((1, 2, RATE, 0, "NONE", ""))
             file.writeframes(np.int16(samples / peak * 28000).tobytes())
         return name

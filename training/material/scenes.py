@@ -21,6 +21,7 @@ COUNT_SHARES = (0.12, 0.20, 0.22, 0.20, 0.15, 0.11)
 LINE_SHARE = 0.08  # of the scenes are line drawings
 MOST_BIG = (0, 1, 2, 3, 3, 2, 2)  # by the number of objects: more would find no place
 MOST_COVERED = 0.1  # boxes may share this part of the smaller mask
+VISIBLE = 0.3  # alpha from which a pixel belongs to an object: thin lines of small drawings stay whole
 LEAST_CONTRAST = 0.12  # mean distance of an object from the background behind it
 
 
@@ -81,14 +82,14 @@ def shrink(rgba, pixels, angle, flip):
     theta = torch.tensor([[[cos * flip, -sin * flip, 0], [sin, cos, 0]]]) * room
     side = int(np.ceil(pixels * room))
     turned = F.grid_sample(small, F.affine_grid(theta, (1, 4, side, side), align_corners=False), align_corners=False)[0]
-    solid = turned[3] > 0.5
+    solid = turned[3] > VISIBLE
     rows, columns = torch.nonzero(solid.any(1)).flatten(), torch.nonzero(solid.any(0)).flatten()
     return turned[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def find_places(pieces, side, rng):
     """[(y, x)] of pieces in a square so that none covers another by more than a tenth, or None."""
-    room = [MOST_COVERED * float((p[3] > 0.5).sum()) for p in pieces]  # pixels of each that may still be covered
+    room = [MOST_COVERED * float((p[3] > VISIBLE).sum()) for p in pieces]  # pixels of each that may still be covered
     boxes = {}
     for i in sorted(range(len(pieces)), key=lambda i: -room[i]):  # the largest first
         height, width = pieces[i].shape[1:]
@@ -190,7 +191,7 @@ class Scenes:
             part = layer[:, y : y + piece.shape[1], x : x + piece.shape[2]]
             part.copy_(piece + part * (1 - piece[3:]))
             solid = torch.zeros(side, side, dtype=torch.bool)
-            solid[y : y + piece.shape[1], x : x + piece.shape[2]] = piece[3] > 0.5
+            solid[y : y + piece.shape[1], x : x + piece.shape[2]] = piece[3] > VISIBLE
             masks = [mask & ~solid for mask in masks] + [solid]
         picture = layer[:3] + (1 - layer[3:]) * visible_background(layer, masks, side, rng)
         picture = np.uint8((picture.clamp(0, 1) * 255).permute(1, 2, 0).numpy().round())
