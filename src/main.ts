@@ -66,6 +66,7 @@ const COMMANDS: CommandEntry[] = [
     description: "run a benchmark; `nano` is the default model's, over HTTP, on what it never saw",
     options: [
       ['--model <bundle>', 'bundle to measure (default: models/onepeace-nano, env ONEPEACE_MODEL)'],
+      ['--material <dir>', 'what `python -m training.material.benchmark --out <dir>` wrote; more is measured with it'],
       ['--json', 'print the report as JSON'],
       ['--report <file>', 'put the report between the markers of a Markdown file, e.g. docs/nano.md'],
       ['--figures <dir>', 'draw the pictures of the model card into a folder, e.g. docs/nano'],
@@ -91,6 +92,7 @@ const TOLD_PLAINLY = [
   'DomainError',
   'GoldensError',
   'ReportError',
+  'MaterialError',
 ]
 
 // Whoever read the output may stop reading (`onepeace serve | head -1`): what was asked for goes on all the same.

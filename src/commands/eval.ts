@@ -1,21 +1,25 @@
 /** `onepeace eval nano`: serves the default model from an empty data folder and runs its benchmark over HTTP. */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { SingleBar } from 'cli-progress'
+import { openBundle } from '../bundle/open.ts'
 import { ConfigError, loadConfig } from '../config.ts'
 import { type Findings, runBenchmark } from '../eval/nano/benchmark.ts'
 import type { OnProgress } from '../eval/nano/embedder.ts'
 import { drawFigures } from '../eval/nano/figures/draw.ts'
-import { asText, type BenchmarkReport, writeReport } from '../eval/nano/report.ts'
+import { readMaterial } from '../eval/nano/material.ts'
+import { asText, type BenchmarkReport, type Image, writeReport } from '../eval/nano/report.ts'
 import { readSplits, type Splits } from '../eval/nano/splits.ts'
 import { buildApp } from '../http/app.ts'
 import { renderDrawing } from '../media/image.ts'
 import { twemojiFile, twemojiPicture } from '../samples/artwork.ts'
-import { openServices } from './compose.ts'
+import { openModel, openServices } from './compose.ts'
 
 export interface EvalFlags {
   model?: string
+  /** Folder that `python -m training.material.benchmark` wrote. */
+  material?: string
   json?: boolean
   /** Markdown file whose part between the markers is replaced. */
   report?: string
@@ -38,40 +42,49 @@ export async function evaluate(benchmark: string, flags: EvalFlags): Promise<voi
   const splits = await readSplits()
   const { report, ...findings } = await measureNano({ splits, ...flags, onProgress }).finally(() => bar.stop())
   console.log(flags.json ? JSON.stringify(report, null, 2) : asText(report))
-  if (flags.report !== undefined) await writeReport(flags.report, report)
-  if (flags.figures !== undefined) await writeFigures(flags.figures, splits, findings)
+  const drawn = flags.figures === undefined ? [] : await writeFigures(flags.figures, splits, findings)
+  const { report: file } = flags
+  if (file === undefined) return
+  const images = drawn.map(({ path, alt }) => ({ path: relative(dirname(file), path).replaceAll('\\', '/'), alt }))
+  await writeReport(file, report, images)
 }
 
-async function writeFigures(dir: string, splits: Splits, { space }: Findings): Promise<void> {
+async function writeFigures(dir: string, splits: Splits, { space, overlays }: Findings): Promise<Image[]> {
   await mkdir(dir, { recursive: true })
-  for (const [name, svg] of await drawFigures({ space, splits, artwork })) {
-    await writeFile(join(dir, `${name}.png`), await renderDrawing(svg))
+  const images: Image[] = []
+  for (const { name, alt, svg } of await drawFigures({ space, overlays, splits, artwork })) {
+    const path = join(dir, `${name}.png`)
+    await writeFile(path, await renderDrawing(svg))
+    images.push({ path, alt })
   }
+  return images
 }
 
 export interface MeasureOptions {
   splits: Splits
   model?: string
+  material?: string
   onProgress?: OnProgress
 }
 
-/** Serves a bundle from an empty data folder and measures it over a socket. */
-export async function measureNano({
-  splits,
-  model,
-  onProgress,
-}: MeasureOptions): Promise<Findings & { report: BenchmarkReport }> {
+/** Serves a bundle from an empty data folder and measures it over a socket; its heads, which have no route yet, in this process. */
+export async function measureNano(options: MeasureOptions): Promise<Findings & { report: BenchmarkReport }> {
+  const { splits, model, onProgress } = options
+  const material = options.material === undefined ? undefined : await readMaterial(options.material)
   const dataDir = await mkdtemp(join(tmpdir(), 'onepeace-eval-'))
   const config = loadConfig({ data: dataDir, model })
   const services = await openServices(config)
   const app = await buildApp(config, services)
+  const { heads, close } = await openModel(config.modelDir, config.limits)
+  const specs = (await openBundle(config.modelDir)).manifest.heads ?? []
   try {
     const url = await app.listen({ host: '127.0.0.1', port: 0, listenTextResolver: () => '' })
-    const findings = await runBenchmark({ url, splits, picture, onProgress })
+    const findings = await runBenchmark({ url, splits, picture, material, heads, specs, onProgress })
     const { name, sha256 } = services.models.info
     const { rows, notMeasured } = findings
     return { ...findings, report: { model: { name, sha256 }, rows, notMeasured } }
   } finally {
+    await close()
     await app.close()
     await services.close()
     await rm(dataDir, { recursive: true, force: true })

@@ -84,7 +84,7 @@ export function nearest(query: Float32Array, candidates: readonly Float32Array[]
     .map(([, i]) => i)
 }
 
-/** x1, y1, x2, y2 in pixels. */
+/** x1, y1, x2, y2: left, top, right, bottom, in any unit. */
 export type Box = readonly [x1: number, y1: number, x2: number, y2: number]
 
 /** Intersection over union of two boxes, 0..1. */

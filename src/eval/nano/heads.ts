@@ -29,10 +29,9 @@ export interface PhraseCase {
   picture: Uint8Array
   phrase: string
   kind: string
-  /** In pixels. */
   box: Box
-  /** Boxes of all objects of the scene, the right one among them: one of them taken blindly is the guess. */
-  objects: readonly Box[]
+  /** What one would say without looking; the mean of what they reach is the chance. */
+  guesses: readonly Box[]
 }
 
 export interface SegmentCase {
@@ -100,10 +99,10 @@ export async function groundingRows(
 ): Promise<GroundingResult> {
   const boxes = await eachInTurn(task, cases, ground, onProgress)
   const ious = cases.map(({ box }, i) => boxIou(box, boxes[i]!))
-  const guesses = cases.map(({ box, objects }) => objects.map((object) => boxIou(box, object)))
+  const blind = cases.map(({ box, guesses }) => guesses.map((guess) => boxIou(box, guess)))
   const rowOf = (part: string | undefined, indices: readonly number[]): Row => {
     const hits = indices.filter((i) => ious[i]! >= 0.5).length
-    const guessed = (score: (iou: number) => number) => mean(indices.map((i) => mean(guesses[i]!.map(score))))
+    const guessed = (score: (iou: number) => number) => mean(indices.map((i) => mean(blind[i]!.map(score))))
     const overlap = bootstrapped(
       indices.map((i) => ious[i]!),
       mean,

@@ -48,8 +48,14 @@ export function asText({ rows, notMeasured }: BenchmarkReport): string {
   return [...lines, ...notMeasured.map(({ task, reason }) => `NOT MEASURED  ${task}: ${reason}`)].join('\n')
 }
 
-/** For the model card: a table of retrieval, a table of answers, a list of what could not be measured. */
-export function asMarkdown({ model, rows, notMeasured }: BenchmarkReport): string {
+/** A drawn figure, its path as seen from the Markdown file. */
+export interface Image {
+  path: string
+  alt: string
+}
+
+/** For the model card: a table of retrieval, a table of answers, a list of what could not be measured, pictures. */
+export function asMarkdown({ model, rows, notMeasured }: BenchmarkReport, images: readonly Image[] = []): string {
   const isRetrieval = (row: Row) => row.figures.every(({ measure }) => measure.startsWith('R@'))
   const retrieval = rows.filter(isRetrieval)
   const answers = rows.filter((row) => !isRetrieval(row))
@@ -61,6 +67,7 @@ export function asMarkdown({ model, rows, notMeasured }: BenchmarkReport): strin
   if (notMeasured.length > 0) {
     parts.push(['Not measured:', '', ...notMeasured.map(({ task, reason }) => `- **${task}**: ${reason}`)].join('\n'))
   }
+  parts.push(...images.map(({ path, alt }) => `![${alt}](${path})`))
   return parts.join('\n\n')
 }
 
@@ -106,18 +113,18 @@ export function tasksOf(markdown: string): string[] {
 }
 
 /** Puts the report between the markers of a Markdown file; a file that is not there is made. @throws ReportError without markers */
-export async function writeReport(file: string, report: BenchmarkReport): Promise<void> {
+export async function writeReport(file: string, report: BenchmarkReport, images: readonly Image[] = []): Promise<void> {
   const old = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return `${BEGIN}\n${END}\n`
     throw error
   })
-  await writeFile(file, withReport(old, report))
+  await writeFile(file, withReport(old, report, images))
 }
 
 /** @throws ReportError if the text has no markers */
-export function withReport(markdown: string, report: BenchmarkReport): string {
+export function withReport(markdown: string, report: BenchmarkReport, images: readonly Image[] = []): string {
   const [before, , after] = cut(markdown)
-  return `${before}${BEGIN}\n\n${asMarkdown(report)}\n\n${END}${after}`
+  return `${before}${BEGIN}\n\n${asMarkdown(report, images)}\n\n${END}${after}`
 }
 
 export class ReportError extends Error {

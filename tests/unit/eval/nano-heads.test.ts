@@ -43,10 +43,10 @@ describe('rows of grounding', () => {
     phrase: 'it',
     kind: 'name',
     box,
-    objects,
+    guesses: objects,
   })
 
-  it('count boxes that overlap by half, and tell what taking any object would give', async () => {
+  it('count boxes that overlap by half, and tell what the guesses would reach', async () => {
     const cases = [phrase(objects[0]), phrase(objects[1])]
     const { rows, boxes } = await groundingRows({ task: 'grounding', setting: '', cases }, async () => [0, 0, 10, 8])
     const [accuracy, overlap] = rows[0]!.figures

@@ -1,33 +1,79 @@
 /** The model card's figures, from what the benchmark found. What is shown is drawn by chance (seeded), not chosen. */
 import { seeded } from '../../../samples/synthesis.ts'
-import { nearest, rankAmong } from '../../metrics.ts'
+import { boxIou, confusion, meanIou, nearest, rankAmong } from '../../metrics.ts'
+import type { Overlays } from '../exams.ts'
+import { scaled } from '../heads.ts'
 import type { Space } from '../space.ts'
 import { speak } from '../speech.ts'
 import type { Splits } from '../splits.ts'
 import { type Confusion, confusionsFigure } from './confusions.ts'
 import { type GalleryRow, galleryFigure } from './galleries.ts'
 import { type MapConcept, mapFigure } from './map.ts'
+import { groundingFigure, segmentationFigure } from './overlays.ts'
 
 export interface FigureOptions {
   space: Space
+  overlays: Overlays
   splits: Splits
   /** An emoji in the held-out style, SVG source. */
   artwork: (hexcode: string) => Promise<string>
 }
 
-/** File name (without ending) and SVG source. */
-export type Figures = [name: string, svg: string][]
+export interface DrawnFigure {
+  /** File name without ending. */
+  name: string
+  /** What it shows, for those who cannot see it. */
+  alt: string
+  svg: string
+}
 
 const SHOWN = 8
 
-export async function drawFigures(options: FigureOptions): Promise<Figures> {
-  return [
-    ['map', await drawMap(options)],
-    ['text-to-image', await drawTextToImage(options)],
-    ...(options.space.speech ? [['sound-to-image', await drawSoundToImage(options)] as [string, string]] : []),
-    ['confusions', await drawConfusions(options)],
+export async function drawFigures(options: FigureOptions): Promise<DrawnFigure[]> {
+  const { space, overlays } = options
+  const figures: DrawnFigure[] = [
+    { name: 'map', alt: 'The space on a plane: words, pictures and spoken words', svg: await drawMap(options) },
+    {
+      name: 'text-to-image',
+      alt: 'Text to image: words and their nearest pictures',
+      svg: await drawTextToImage(options),
+    },
   ]
+  if (space.speech) {
+    const alt = 'Sound to image: spoken words and their nearest pictures'
+    figures.push({ name: 'sound-to-image', alt, svg: await drawSoundToImage(options) })
+  }
+  const alt = 'What it took for what: pictures, and the pictures of the names they were given'
+  figures.push({ name: 'confusions', alt, svg: await drawConfusions(options) })
+  return [...figures, ...drawOverlays(overlays)]
 }
+
+/** From both sets of styles alike, as the cases come in that order. */
+function drawOverlays({ phrases, scenes, classes }: Overlays): DrawnFigure[] {
+  const figures: DrawnFigure[] = []
+  if (phrases.length > 0) {
+    const hits = phrases.filter(({ one, said }) => boxIou(one.box, said) >= 0.5).length
+    const share = `of ${phrases.length} phrases ${percent(hits / phrases.length)} overlap the right box by half or more`
+    const alt = 'Grounding: boxes of phrases over scenes'
+    figures.push({ name: 'grounding', alt, svg: groundingFigure(sampleOf(phrases, 12), share) })
+  }
+  if (scenes.length > 0) {
+    const tables = scenes.map(({ one, said }) => confusion(one.map, scaled(said, one), classes.length))
+    const share = `mean intersection over union ${percent(meanIou(tables, classes.length))}`
+    const alt = 'Segmentation: scenes, what they show, what the model says'
+    figures.push({ name: 'segmentation', alt, svg: segmentationFigure(sampleOf(scenes, 8), classes, share) })
+  }
+  return figures
+}
+
+/** Evenly many of the first and the second half, by chance. */
+function sampleOf<T>(all: readonly T[], count: number): T[] {
+  const half = Math.floor(all.length / 2)
+  const of = (part: readonly T[], seed: number) => drawn(part.length, count / 2, seed).map((i) => part[i]!)
+  return [...of(all.slice(0, half), 11), ...of(all.slice(half), 13)]
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(0)} %`
 
 /** Objects of the scenes' vocabulary that are spoken words, too: their classes colour the map. */
 async function drawMap({ space, splits, artwork }: FigureOptions): Promise<string> {
@@ -92,9 +138,9 @@ async function drawConfusions({ space, artwork }: FigureOptions): Promise<string
     const [said] = nearest(space.pictures[space.wordRows[i]!]!, space.wordTexts, 1)
     confusions.push({ shown: await shown(i), said: await shown(said!) })
   }
-  const share = ((100 * wrong.length) / space.words.length).toFixed(0)
+  const share = percent(wrong.length / space.words.length)
   const lines = [
-    `Of ${space.words.length} pictures, ${share} % are nearest to another's name. Twelve of these, drawn by chance:`,
+    `Of ${space.words.length} pictures, ${share} are nearest to another’s name. Twelve of these, drawn by chance:`,
     'left the picture that was shown (its name in green), right the picture of the name that it was given.',
   ]
   return confusionsFigure('What it took for what', lines, confusions)
