@@ -1,5 +1,5 @@
 /** A process is killed in the middle of writing, twice over the same data: nothing acknowledged is lost, nothing is half. */
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,13 +17,18 @@ let dir: string
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'onepeace-kill-'))
 })
-afterAll(() => rm(dir, { recursive: true, force: true }))
+let writer: ChildProcess | undefined
+afterAll(async () => {
+  writer?.kill('SIGKILL') // a test that ran out of time leaves it writing
+  await rm(dir, { recursive: true, force: true })
+})
 
 /** Ids acknowledged before the kill, which comes some way into the work after the last of `count`. */
 async function writeAndKill(first: number, count: number): Promise<string[]> {
   const child: ChildProcessByStdio<null, Readable, null> = spawn(process.execPath, [WRITER, dir, String(first)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  writer = child
   const acknowledged: string[] = []
   for await (const id of createInterface({ input: child.stdout })) {
     acknowledged.push(id)
