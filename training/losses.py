@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 DENOISING_SCALE = 2.5
+DENOISING_GROUP = 32  # samples whose tokens are told apart: the reference's batch of a GPU (§13.4)
 LABEL_SMOOTHING = 0.1  # of the denoising task in training
 WEIGHTS = {  # §13
     "image-text": {"itc": 1.0, "dcl_text": 0.5, "dcl_image": 1.0, "dcl_vl_text": 0.5, "dcl_vl_image": 0.5},
@@ -50,20 +51,24 @@ def contrastive_loss(media, texts, concepts, temperature, bank=None, bank_concep
 
 
 def denoising_loss(student, teacher, mask, smoothing=LABEL_SMOOTHING):
-    """Masked student tokens must find their teacher token among all teacher tokens of the batch (§13.2).
+    """Masked student tokens must find their teacher token among all teacher tokens of their group (§13.2).
 
-    student, teacher (B, T, D); mask a Mask of (B, T). CLS and padding take no part; the teacher gets no gradient. Zero where
-    nothing is masked, as happens with a few short texts.
+    student, teacher (B, T, D); mask a Mask of (B, T). CLS and padding take no part; the teacher gets no gradient. Mean over the
+    masked tokens; zero where there are none, as happens with a few short texts.
     """
     masked, valid = mask.masked[:, 1:], ~mask.padding()[:, 1:]
-    targets = F.normalize(teacher[:, 1:][valid].detach().float(), dim=-1)  # (n, D)
-    queries = F.normalize(student[:, 1:][masked].float(), dim=-1)  # (m, D)
+    groups = zip(*(x.split(DENOISING_GROUP) for x in (student[:, 1:], teacher[:, 1:].detach(), masked, valid)))
+    return sum(group_loss(*group, smoothing) for group in groups) / masked.sum().clamp(min=1)
+
+
+def group_loss(student, teacher, masked, valid, smoothing):
+    """Summed over the masked tokens; student, teacher (G, T, D), masked, valid bool (G, T)."""
+    targets = F.normalize(teacher[valid].float(), dim=-1)  # (n, D)
+    queries = F.normalize(student[masked].float(), dim=-1)  # (m, D)
     right = (valid.flatten().cumsum(0) - 1)[masked.flatten()]  # (m,) row of each query's own token in `targets`
-    logits = DENOISING_SCALE * queries @ targets.t()
-    if not len(right):
-        return logits.sum()
     n = len(targets)  # the reference spreads `smoothing` over the n - 1 others, torch over all n
-    return F.cross_entropy(logits, right, label_smoothing=smoothing * n / (n - 1))
+    logits = DENOISING_SCALE * (queries @ targets.t()).float()  # (m, n), the product in bf16 under autocast
+    return F.cross_entropy(logits, right, label_smoothing=smoothing * n / (n - 1), reduction="sum")
 
 
 def denoising_terms(students, features, joint, masks, smoothing=LABEL_SMOOTHING):

@@ -52,6 +52,8 @@ def spread(module, fsdp):
     if fsdp:
         from torch.distributed.fsdp import fully_shard  # torch 2.6 or newer
 
+        scale = module.model.logit_scale
+        module.model.logit_scale = torch.nn.Parameter(scale.detach().reshape(1), scale.requires_grad)  # FSDP takes no scalars
         for layer in module.model.encoder_wrapper.fusion_model.layers:
             fully_shard(layer)
         return fully_shard(module)
@@ -71,9 +73,9 @@ def whole(value):
 
 
 def sharded_like(tensor, parameter):
-    """A whole tensor as `parameter` is kept: on its device, and sharded if that is."""
-    tensor = tensor.to(parameter.device)
-    if not hasattr(parameter, "full_tensor") or tensor.shape != parameter.shape:
+    """A whole tensor as `parameter` is kept: its shape (see `spread`), its device, and sharded if that is."""
+    tensor = tensor.reshape(parameter.shape).to(parameter.device)
+    if not hasattr(parameter, "full_tensor"):
         return tensor
     from torch.distributed.tensor import distribute_tensor
 

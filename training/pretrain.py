@@ -99,8 +99,8 @@ class Trainer:
             self.average.updates = self.steps
         if optimizer:
             order = [p for group in self.optimizer.param_groups for p in group["params"]]
-            kept = {i: {k: sharded_like(v, order[i]) for k, v in moments.items()}
-                    for i, moments in optimizer["state"].items() if moments["exp_avg"].shape == order[i].shape}
+            kept = {i: {k: v if k == "step" else sharded_like(v, order[i]) for k, v in moments.items()}
+                    for i, moments in optimizer["state"].items() if moments["exp_avg"].numel() == order[i].numel()}
             self.optimizer.load_state_dict({**optimizer, "state": kept})
 
     def grow_to(self, side_px):

@@ -1,7 +1,7 @@
 """What one step of pre-training computes: tensors of a batch -> the terms of the loss, and what to watch (§13).
 
 Each stage is one module, so that all parameters are used inside its forward: DistributedDataParallel and FSDP need that.
-Encoders run under autocast, losses in fp32.
+Encoders run under autocast, losses in fp32 but for the many products of denoising.
 """
 import torch
 from torch import nn
@@ -31,7 +31,7 @@ class Task(nn.Module):
             joint = self.model.teach(inputs)
         with self.autocast(device):  # anew: autocast would reuse the weights that it cast without gradient for the teacher
             students = {task: self.model.denoise({m: inputs[m] for m in of}, of) for task, of in masks.items()}
-        return denoising_terms(students, {m: x[:rows] for m, x in features.items()}, joint, masks)
+            return denoising_terms(students, {m: x[:rows] for m, x in features.items()}, joint, masks)
 
 
 class ImageText(Task):
