@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from .finetune_groups import GROUPS
+from .finetune_tasks import Shown
 from .machine import prepare
 from .material.paths import BPE
 from .onepeace.checkpoint import load_exactly
@@ -40,6 +41,8 @@ def arguments():
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=30, help="training time in all, resumed parts included")
     parser.add_argument("--batch", type=int, default=48, help="scenes or clips a step; each task takes its share of them")
+    parser.add_argument("--warm-share", type=float, default=0.0,
+                        help="part of the time in which `pictures` learns masks and patches alone: a scene costs a third then")
     parser.add_argument("--side", type=int, default=128, help="picture side, pixels")
     parser.add_argument("--lr", type=float, default=6e-4)
     parser.add_argument("--layer-decay", type=float, default=0.9, help="learning rate of a layer over that of the next (§13.4)")
@@ -85,13 +88,14 @@ class Trainer:
         self.model = nn.ModuleDict({name: FineTuned(config, task.head, encoder) for name, task in self.tasks.items()})
         aids = {name: task.aid(config.embed_dim) for name, task in self.tasks.items()}
         self.aids = nn.ModuleDict({name: aid for name, aid in aids.items() if aid})  # dropped after training
+        self.aids["shown"] = Shown(config.embed_dim)
         for name, parameter in encoder.named_parameters():
             parameter.requires_grad_(not group.is_frozen(name))
         self.aids.apply(initialise)
         self.model.to(self.device).train(), self.aids.to(self.device)
         self.average = Average(self.model, 0.998)
         self.optimizer = torch.optim.AdamW(self.parameter_groups(), lr=args.lr, betas=(0.9, 0.98))
-        self.group, self.tokenizer, self.stream = group, tokenizer, None
+        self.group, self.tokenizer, self.stream, self.warm = group, tokenizer, None, False
         self.steps, self.elapsed_s = 0, 0.0
 
     def parameter_groups(self):
@@ -114,16 +118,19 @@ class Trainer:
 
     def step(self, progress):
         """One batch through every task; returns {task: (loss, accuracy)}."""
-        self.stream = self.stream or self.group.batches(self.args, self.tokenizer, self.steps)
-        batch = next(self.stream)
+        batch = self.next_batch(warm=progress < self.args.warm_share)
         for group in self.optimizer.param_groups:
             group["lr"] = group["scale"] * learning_rate(self.args.lr, progress, self.steps, self.args.warmup)
         self.optimizer.zero_grad(set_to_none=True)
         seen = {}
         for name, task in self.tasks.items():
+            if name not in batch:
+                continue
             inputs = {k: v.to(self.device) for k, v in batch[name].items()}
             with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=not self.args.fp32):
                 loss, accuracy = task.loss(self.model[name], self.aids[name] if name in self.aids else None, inputs)
+                if "names" in inputs:
+                    loss = loss + self.aids["shown"].loss(self.model[name].hidden["image"][:, 1:], inputs)
             loss.backward()
             seen[name] = (loss.detach(), accuracy.detach())
         trained = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
@@ -132,6 +139,11 @@ class Trainer:
         self.average.update(self.model)
         self.steps += 1
         return seen
+
+    def next_batch(self, warm):
+        if self.stream is None or self.warm != warm:
+            self.stream, self.warm = self.group.batches(self.args, self.tokenizer, self.steps, warm), warm
+        return next(self.stream)
 
     def save(self, out):
         """state.pt, then each head's averaged checkpoint and labels, each written beside and moved into place."""
@@ -171,10 +183,10 @@ def train(trainer, args):
             trainer.elapsed_s += time.time() - last
             last = time.time()
             if trainer.steps % LOG_EVERY == 0:
-                mean = lambda name, i: round(sum(float(s[name][i]) for s in seen) / len(seen), 4)
+                mean = lambda name, i: round(sum(float(s[name][i]) for s in seen if name in s) / len(seen), 4)
                 row = {"step": trainer.steps, "elapsed_s": round(trainer.elapsed_s),
                        "samples_per_s": round(len(seen) * args.batch / (last - since), 1),
-                       **{name: {"loss": mean(name, 0), "accuracy": mean(name, 1)} for name in trainer.tasks}}
+                       **{name: {"loss": mean(name, 0), "accuracy": mean(name, 1)} for name in seen[-1]}}
                 print(json.dumps(row), file=log, flush=True)
                 since, seen = last, []
             if last - saved > SAVE_EVERY_S:

@@ -8,7 +8,7 @@ from .material.objects import COLOURS
 from .material.pairs import PicturePairs
 from .material.phrases import Grounding
 from .material.pictures import Pictures
-from .material.questions import OBJECT_NAMES, PictureQuestions
+from .material.questions import ANSWERS, OBJECT_NAMES, PictureQuestions
 from .material.scenes import Scenes, normalised
 from .material.sound_questions import SoundQuestions
 from .material.splits import load_splits
@@ -52,30 +52,39 @@ class SceneBatches:
 
     def __init__(self, tokenizer, batch, side, scenes=None):
         self.tokenizer, self.batch, self.side = tokenizer, batch, side
-        scenes = scenes or Scenes()
+        self.scenes = scenes = scenes or Scenes()
         self.phrases, self.questions, self.pairs = Grounding(scenes), PictureQuestions(scenes), PicturePairs(scenes)
 
     def __call__(self, rng):
         drawn = [self.phrases.one(rng, self.side) for _ in range(self.batch)]
-        asked, questions, answers = self.questions.draw(self.batch, self.side, rng)
-        left, right, statements, labels = self.pairs.draw(self.batch // 4, self.side, rng)
+        asked = [self.questions.one(rng, self.side) for _ in range(self.batch)]
+        said = [self.pairs.one(rng, self.side) for _ in range(self.batch // 8)]
         return {"grounding": self.boxes(drawn),
-                "picture-qa": {"ids": padded(self.tokenizer, questions), "images": asked, "answers": answers},
-                "pair-reasoning": {"ids": padded(self.tokenizer, statements), "images": left, "images_2": right,
-                                   "answers": labels},
+                "picture-qa": {**self.seen([q.scene for q in asked]), "ids": padded(self.tokenizer, [q.text for q in asked]),
+                               "answers": torch.tensor([ANSWERS.index(q.answer) for q in asked])},
+                "pair-reasoning": {**self.seen([s.left for s in said]), "images_2": normalised([s.right.picture for s in said]),
+                                   "ids": padded(self.tokenizer, [s.text for s in said]),
+                                   "answers": torch.tensor([s.label for s in said])},
                 "segmentation": self.masks([scene for scene, _ in drawn[: self.batch // 4]])}
 
+    def warm(self, rng):
+        """Twice as many scenes, for masks and patches alone."""
+        return {"segmentation": self.masks([self.scenes.draw(rng, self.side) for _ in range(2 * self.batch)])}
+
+    def seen(self, scenes):
+        """The pictures, and what is shown in each patch."""
+        names, colours = zip(*(shown_in_patches(scene) for scene in scenes))
+        return {"images": normalised([s.picture for s in scenes]), "names": torch.stack(names), "colours": torch.stack(colours)}
+
     def boxes(self, drawn):
-        shown = [shown_in_patches(scene) for scene, _ in drawn]
         meant = [scene.things[phrase.index] for scene, phrase in drawn]
-        return {"ids": padded(self.tokenizer, [p.text for _, p in drawn]), "images": normalised([s.picture for s, _ in drawn]),
+        return {**self.seen([s for s, _ in drawn]), "ids": padded(self.tokenizer, [p.text for _, p in drawn]),
                 "boxes": torch.tensor([t.box for t in meant], dtype=torch.float32),
-                "inside": torch.stack([covered_patches(t.mask) for t in meant]),
-                "names": torch.stack([n for n, _ in shown]), "colours": torch.stack([c for _, c in shown])}
+                "inside": torch.stack([covered_patches(t.mask) for t in meant])}
 
     def masks(self, scenes):
         masks = torch.stack([torch.from_numpy(s.coarse_labels().astype("int64")) for s in scenes])
-        return {"images": normalised([s.picture for s in scenes]), "masks": masks}
+        return {**self.seen(scenes), "masks": masks}
 
 
 class SoundBatches:

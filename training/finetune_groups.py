@@ -15,8 +15,9 @@ class Group:
         """The largest tensor stays as it is, so that the bundle shares it with the retrieval model."""
         return "embed_tokens" in name
 
-    def batches(self, args, tokenizer, first_step):
-        return batches(self.draw(args, tokenizer), args.seed, first_step, args.workers)
+    def batches(self, args, tokenizer, first_step, warm=False):
+        draw = self.draw(args, tokenizer)
+        return batches(draw.warm if warm else draw, args.seed, first_step, args.workers)
 
 
 class Pictures(Group):

@@ -11,6 +11,9 @@ from .material.questions import OBJECT_NAMES
 from .onepeace.heads import Head
 
 
+ARGUMENTS = ("ids", "images", "images_2", "waves")  # of a model; what else is drawn is what it should say
+
+
 @dataclass
 class Task:
     """`loss(model, aid, inputs)` -> (loss, accuracy), both scalars. `aid`: a module that only helps training, or None."""
@@ -43,28 +46,38 @@ def box_loss(logits, boxes):
 
 
 class Grounding(Task):
-    """ids, images, boxes (B, 4); of each patch (B, g²): `inside`, the part that the object covers, and the name and colour shown."""
+    """ids, images, boxes (B, 4), inside (B, g²): the part of each patch that the object covers."""
 
     def aid(self, dim):
-        """Says of each picture token whether it lies in the object meant, and what it shows: learnt patch by patch, not box by box."""
-        return nn.ModuleDict({"inside": nn.Linear(dim, 1), "names": nn.Linear(dim, 1 + len(OBJECT_NAMES)),
-                              "colours": nn.Linear(dim, 1 + len(COLOURS))})
+        """Says of each picture token whether it lies in the object meant: learnt patch by patch, not box by box."""
+        return nn.Linear(dim, 1)
 
     def loss(self, model, aid, inputs):
         logits = model(ids=inputs["ids"], images=inputs["images"])
         loss, accuracy = box_loss(logits, inputs["boxes"])
-        tokens = model.hidden["image"][:, 1:]
-        loss = loss + 2 * F.binary_cross_entropy_with_logits(aid["inside"](tokens).squeeze(-1).float(), inputs["inside"])
-        for kind in ("names", "colours"):
-            loss = loss + 0.5 * F.cross_entropy(aid[kind](tokens).float().flatten(0, 1), inputs[kind].flatten(), ignore_index=-1)
-        return loss, accuracy
+        marks = aid(model.hidden["image"][:, 1:]).squeeze(-1).float()
+        return loss + 2 * F.binary_cross_entropy_with_logits(marks, inputs["inside"]), accuracy
+
+
+class Shown(nn.Module):
+    """Beside every task on scenes: the name and colour of what each patch shows, which a whole answer teaches only slowly."""
+
+    def __init__(self, dim):
+        super().__init__()
+        self.names, self.colours = nn.Linear(dim, 1 + len(OBJECT_NAMES)), nn.Linear(dim, 1 + len(COLOURS))
+
+    def loss(self, tokens, inputs):
+        """tokens (B, g², D); names and colours int64 (B, g²), -1 where nothing is asked."""
+        terms = [F.cross_entropy(head(tokens).float().flatten(0, 1), inputs[kind].flatten(), ignore_index=-1)
+                 for kind, head in (("names", self.names), ("colours", self.colours))]
+        return terms[0] + 0.5 * terms[1]
 
 
 class Answering(Task):
     """Cross entropy over a fixed list of answers; inputs hold the model's arguments and answers int64 (B,)."""
 
     def loss(self, model, aid, inputs):
-        logits = model(**{k: v for k, v in inputs.items() if k != "answers"}).float()
+        logits = model(**{k: v for k, v in inputs.items() if k in ARGUMENTS}).float()
         return F.cross_entropy(logits, inputs["answers"]), logits.argmax(1).eq(inputs["answers"]).float().mean()
 
 

@@ -129,8 +129,8 @@ class FineTuned(nn.Module):
         adapter = self.encoder_wrapper.image_adapter
         stem4 = adapter.embed_images[:3](images)
         stem8 = adapter.embed_images[3:6](stem4)
-        tokens = self.encoder_wrapper({"image": (images,)})["image"][:, 1:]
-        return self.segment_head(tokens, stem8, stem4)
+        self.hidden = self.joint(images=(images,))
+        return self.segment_head(self.hidden["image"][:, 1:], stem8, stem4)
 
 
 def head_config(config, head, patch_image_size):

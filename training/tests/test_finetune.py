@@ -69,15 +69,17 @@ def tensors(path):
 def test_picture_heads_learn_share_one_trunk_and_resume(tokenizer, tmp_path):
     init, _ = pretrained(tmp_path, tokenizer, "vl")
     group = InventedPictures()
-    trainer = new_trainer(group, tmp_path, tokenizer, init)
-    seen = [trainer.step(0.1) for _ in range(24)]
+    trainer = new_trainer(group, tmp_path, tokenizer, init, "--warm-share", "0.2")
+    warm = [trainer.step(0.1) for _ in range(4)]
+    assert all(set(row) == {"segmentation"} for row in warm)
+    seen = [trainer.step(0.3) for _ in range(24)]
     for task, part in (("grounding", 0.85), ("picture-qa", 0.95), ("segmentation", 0.85)):
         losses = [float(s[task][0]) for s in seen]
         assert np.mean(losses[-6:]) < part * np.mean(losses[:4]), (task, losses)
     trainer.save(tmp_path)
     again = new_trainer(group, tmp_path, tokenizer, tmp_path / "grounding.pt")
     again.load(tmp_path)
-    assert again.steps == 24
+    assert again.steps == 28
     left, right = trainer.step(0.5), again.step(0.5)
     assert float(left["picture-qa"][0]) == pytest.approx(float(right["picture-qa"][0]), rel=1e-4)
 
