@@ -77,7 +77,8 @@ def config_from_cfg(cfg, vocab_size):
     unsupported += [k for k in ("layernorm_embedding",) if any(a[k] for a in (text, image, audio))]
     if unsupported:
         raise ValueError(f"configuration flags outside the released models: {unsupported}")
-    built_by_task = model["_name"] in ("one_peace_retrieval", "one_peace_classify", "one_peace_segment")
+    fine_tuned = model["_name"] in ("one_peace_classify", "one_peace_segment")
+    built_by_task = fine_tuned or model["_name"] == "one_peace_retrieval"
     return Config(
         embed_dim=encoder["embed_dim"], ffn_embed_dim=encoder["ffn_embed_dim"], layers=encoder["layers"],
         attention_heads=encoder["attention_heads"], vocab_size=vocab_size,
@@ -87,7 +88,7 @@ def config_from_cfg(cfg, vocab_size):
         conv_pos_depth=audio["conv_pos_depth"], conv_pos_width=audio["conv_pos_width"],
         conv_pos_groups=audio["conv_pos_groups"], layer_scale_init_value=encoder["layer_scale_init_value"],
         add_type_embedding=bool(text["add_type_embedding"]),
-        copy_rel_pos_table=model["_name"] in ("one_peace_classify", "one_peace_segment") or bool(model.get("copy_rel_pos_table", False)),
+        copy_rel_pos_table=fine_tuned or bool(model.get("copy_rel_pos_table", False)),
         head_type=task["head_type"],
     )
 
@@ -108,7 +109,8 @@ def cfg_from_config(config, max_duration=15, max_src_length=70):
                           "conv_pos_depth": config.conv_pos_depth, "conv_pos_width": config.conv_pos_width,
                           "conv_pos_groups": config.conv_pos_groups, "conv_pos_pre_ln": False,
                           "bucket_size": config.audio_bucket_size, "conv_bias": False, "freeze_extractor": False},
-        "drop_path_rate": config.drop_path_rate, "magneto_scale_attn": True, "scale_attn": False, "scale_fc": True, "scale_heads": False,
+        "drop_path_rate": config.drop_path_rate, "magneto_scale_attn": True, "scale_attn": False, "scale_fc": True,
+        "scale_heads": False,
         "use_text_moe": "text" in config.branches, "use_image_moe": "image" in config.branches,
         "use_audio_moe": "audio" in config.branches, "use_layer_scale": True,
         "layer_scale_init_value": config.layer_scale_init_value, "activation_fn": "gelu", "dropout": 0.0,
