@@ -82,6 +82,7 @@ def shrink(rgba, pixels, angle, flip):
     theta = torch.tensor([[[cos * flip, -sin * flip, 0], [sin, cos, 0]]]) * room
     side = int(np.ceil(pixels * room))
     turned = F.grid_sample(small, F.affine_grid(theta, (1, 4, side, side), align_corners=False), align_corners=False)[0]
+    turned = turned / turned[3].max()  # lines thinner than a pixel fade; the strongest stays opaque
     solid = turned[3] > VISIBLE
     rows, columns = torch.nonzero(solid.any(1)).flatten(), torch.nonzero(solid.any(0)).flatten()
     return turned[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

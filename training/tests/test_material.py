@@ -98,6 +98,15 @@ def test_things_are_where_their_boxes_and_masks_say(training):
     assert {len(s.things) for s in scenes} == set(range(1, len(COUNT_SHARES) + 1))
 
 
+def test_lines_thinner_than_a_pixel_stay_visible_in_small_pictures():
+    sprites = invented_sprites()
+    for style in sprites.values():
+        for rgba in style.values():
+            rgba[3] = np.where(np.arange(96) % 24 == 0, rgba[3], 0)  # one pixel in 24
+    scenes, _ = many(Scenes(sprites), 60, seed=6)
+    assert all(thing.mask.sum() > 3 for scene in scenes for thing in scene.things)
+
+
 def test_a_recoloured_object_has_its_colour(training):
     rng = np.random.default_rng(3)
     for name, (colour, rgb) in itertools.product(("dog", "car", "lemon"), COLOURS.items()):
