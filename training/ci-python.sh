@@ -12,11 +12,12 @@ for candidate in "$PWD/.venv/bin/python" "$(command -v python3)" /usr/bin/python
 done
 if compgen -G "${PIP_FIND_LINKS:-/nonexistent}/torch-*cpu*.whl" >/dev/null; then
   python3 -m venv .venv
-  .venv/bin/pip install -q torch==2.13.0 numpy scipy pytest regex >&2
+  .venv/bin/pip install -q torch==2.13.0 numpy scipy pytest regex pillow matplotlib >&2
   python="$PWD/.venv/bin/python"
 else
   as_root apt-get update -qq >&2
-  as_root apt-get install -yqq python3-torch python3-numpy python3-scipy python3-regex python3-pytest >&2
+  as_root apt-get install -yqq python3-torch python3-numpy python3-scipy python3-regex python3-pytest \
+    python3-pil python3-matplotlib >&2
   python=/usr/bin/python3
 fi
 usable "$python"

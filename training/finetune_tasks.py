@@ -102,5 +102,6 @@ class Choice(Task):
     """
 
     def loss(self, model, aid, inputs):
-        scores = model(ids=inputs["ids"], waves=inputs["waves"].repeat_interleave(4, 0)).float().view(-1, 4)
+        frames = model.encoder_wrapper.audio_adapter.embed_audios(inputs["waves"])  # (B, T, D), once for the four
+        scores = model(ids=inputs["ids"], waves=frames.repeat_interleave(4, 0)).float().view(-1, 4)
         return F.cross_entropy(scores, inputs["right"]), scores.argmax(1).eq(inputs["right"]).float().mean()

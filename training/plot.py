@@ -1,6 +1,6 @@
 """Curves of one or several runs beside each other, from their log.jsonl.
 
-    python -m training.plot training/runs/stage1 training/runs/ablation --out curves.png [--by elapsed_s]
+    python -m training.plot training/runs/stage1 training/runs/ablation --out curves.png [--by elapsed_s] [--values "loss,grounding accuracy"]
 
 One panel a logged value: the loss and its terms, accuracies, temperature, speed.
 """
@@ -14,7 +14,13 @@ BESIDE = ("step", "elapsed_s")  # of every row; the rest is drawn
 def read(run):
     """Rows of a run's log, or of a log file."""
     path = run / "log.jsonl" if run.is_dir() else run
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [flat(json.loads(line)) for line in path.read_text().splitlines()]
+
+
+def flat(row):
+    """A fine-tuning row holds {"grounding": {"loss": …}}: named "grounding loss" here."""
+    nested = {f"{name} {key}": v for name, value in row.items() if isinstance(value, dict) for key, v in value.items()}
+    return {**row, **nested}
 
 
 def curves(runs):
@@ -28,14 +34,14 @@ def curves(runs):
     return found
 
 
-def draw(runs, by, out):
-    """{name: rows} -> a picture; `by` is the horizontal axis, step or elapsed_s."""
+def draw(runs, by, out, values=None):
+    """{name: rows} -> a picture; `by` is the horizontal axis, step or elapsed_s; `values`: which panels, by default all."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    panels = curves(runs)
+    panels = {name: of for name, of in curves(runs).items() if values is None or name in values}
     columns = min(3, len(panels))
     figure, axes = pyplot.subplots(-(-len(panels) // columns), columns, figsize=(5 * columns, 3 * -(-len(panels) // columns)),
                                    squeeze=False)
@@ -56,8 +62,9 @@ def main():
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--by", choices=BESIDE, default="step")
+    parser.add_argument("--values", type=lambda v: v.split(","), help="only these, with commas between")
     args = parser.parse_args()
-    draw({str(run): read(run) for run in args.runs}, args.by, args.out)
+    draw({run.stem: read(run) for run in args.runs}, args.by, args.out, args.values)
 
 
 if __name__ == "__main__":
