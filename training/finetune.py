@@ -9,7 +9,6 @@ picture-qa.pt, picture-qa.labels.json, … The trunk is the same in all of them,
 """
 import argparse
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from torch import nn
 
 from .finetune_groups import GROUPS
 from .finetune_tasks import Shown
-from .machine import prepare
+from .loop import progress_of, train
+from .machine import pick_device, prepare
 from .material.paths import BPE
 from .onepeace.checkpoint import load_exactly
 from .onepeace.config import config_from_cfg
@@ -27,10 +27,9 @@ from .onepeace.heads import FineTuned, head_config, save_fine_tuned
 from .onepeace.model import initialise
 from .onepeace.relative_position import enlarge_rel_pos_table
 from .onepeace.tokenizer import Tokenizer
-from .schedule import Average, learning_rate
+from .schedule import Average, adamw, learning_rate
 
-SAVE_EVERY_S = 180
-LOG_EVERY = 25
+CLIP = 3.0  # of the gradient's norm
 TRUNK = "encoder_wrapper."
 
 
@@ -40,6 +39,8 @@ def arguments():
     parser.add_argument("--init", type=Path, help="pre-trained checkpoint; not needed to resume")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=30, help="training time in all, resumed parts included")
+    parser.add_argument("--steps", type=int, help="steps in all, in place of minutes")
+    parser.add_argument("--max-steps", type=int, help="stop (and save) after so many, without changing the schedule")
     parser.add_argument("--batch", type=int, default=48, help="scenes or clips a step; each task takes its share of them")
     parser.add_argument("--warm-share", type=float, default=0.0,
                         help="part of the time in which `pictures` learns masks and patches alone: a scene costs a third then")
@@ -50,7 +51,7 @@ def arguments():
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1, help="of the training process; see machine.py")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw batches")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--fp32", action="store_true", help="no bf16 autocast")
     parser.add_argument("--resume", action="store_true")
     return parser
@@ -83,7 +84,7 @@ class Trainer:
     """Trunk, heads, optimiser and averages of one group, with one `step`."""
 
     def __init__(self, group, config, encoder, tokenizer, args):
-        self.args, self.config, self.device = args, config, torch.device(args.device)
+        self.args, self.config, self.device = args, config, pick_device(args.device)
         self.tasks = {task.name: task for task in group.tasks()}
         self.model = nn.ModuleDict({name: FineTuned(config, task.head, encoder) for name, task in self.tasks.items()})
         aids = {name: task.aid(config.embed_dim) for name, task in self.tasks.items()}
@@ -94,30 +95,14 @@ class Trainer:
         self.aids.apply(initialise)
         self.model.to(self.device).train(), self.aids.to(self.device)
         self.average = Average(self.model, 0.998)
-        self.optimizer = torch.optim.AdamW(self.parameter_groups(), lr=args.lr, betas=(0.9, 0.98))
+        named = [*self.model.named_parameters(), *self.aids.named_parameters()]
+        self.optimizer = adamw(named, args.lr, layer_decay=args.layer_decay, layers=config.layers)
         self.group, self.tokenizer, self.stream, self.warm = group, tokenizer, None, False
-        self.steps, self.elapsed_s = 0, 0.0
+        self.rank, self.steps, self.elapsed_s = 0, 0, 0.0
 
-    def parameter_groups(self):
-        """Layer decay: the deeper into the trunk, the slower; heads and aids learn at the full rate. No decay for vectors."""
-        groups, seen = {}, set()
-        for name, parameter in [*self.model.named_parameters(), *self.aids.named_parameters()]:
-            if id(parameter) in seen or not parameter.requires_grad:
-                continue
-            seen.add(id(parameter))
-            key = (self.args.layer_decay ** self.depth_below_head(name), 0.05 if parameter.ndim > 1 else 0.0)
-            groups.setdefault(key, []).append(parameter)
-        return [{"params": p, "scale": scale, "weight_decay": decay} for (scale, decay), p in groups.items()]
-
-    def depth_below_head(self, name):
-        if TRUNK not in name:
-            return 0
-        if ".layers." in name:
-            return self.config.layers - int(name.split(".layers.")[1].split(".")[0])
-        return self.config.layers + 1 if "_adapter." in name else 1
-
-    def step(self, progress):
-        """One batch through every task; returns {task: (loss, accuracy)}."""
+    def step(self):
+        """One batch through every task -> {"task loss", "task accuracy": tensor} of what the log shows."""
+        progress = progress_of(self)
         batch = self.next_batch(warm=progress < self.args.warm_share)
         for group in self.optimizer.param_groups:
             group["lr"] = group["scale"] * learning_rate(self.args.lr, progress, self.steps, self.args.warmup)
@@ -132,9 +117,9 @@ class Trainer:
                 if "names" in inputs:
                     loss = loss + self.aids["shown"].loss(self.model[name].hidden["image"][:, 1:], inputs)
             loss.backward()
-            seen[name] = (loss.detach(), accuracy.detach())
+            seen.update({f"{name} loss": loss.detach(), f"{name} accuracy": accuracy.detach()})
         trained = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
-        nn.utils.clip_grad_norm_(trained, 3.0)
+        nn.utils.clip_grad_norm_(trained, CLIP)
         self.optimizer.step()
         self.average.update(self.model)
         self.steps += 1
@@ -171,28 +156,6 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.average.values, self.average.updates = state["average"], state["steps"]
         self.steps, self.elapsed_s = state["steps"], state["elapsed_s"]
-
-
-def train(trainer, args):
-    """Runs until the time is over; logs JSON lines."""
-    args.out.mkdir(parents=True, exist_ok=True)
-    budget_s, last, saved, since, seen = args.minutes * 60, time.time(), time.time(), time.time(), []
-    with open(args.out / "log.jsonl", "a") as log:
-        while trainer.elapsed_s < budget_s:
-            seen.append(trainer.step(trainer.elapsed_s / budget_s))
-            trainer.elapsed_s += time.time() - last
-            last = time.time()
-            if trainer.steps % LOG_EVERY == 0:
-                mean = lambda name, i: round(sum(float(s[name][i]) for s in seen if name in s) / len(seen), 4)
-                row = {"step": trainer.steps, "elapsed_s": round(trainer.elapsed_s),
-                       "samples_per_s": round(len(seen) * args.batch / (last - since), 1),
-                       **{name: {"loss": mean(name, 0), "accuracy": mean(name, 1)} for name in seen[-1]}}
-                print(json.dumps(row), file=log, flush=True)
-                since, seen = last, []
-            if last - saved > SAVE_EVERY_S:
-                trainer.save(args.out)
-                saved = time.time()
-    trainer.save(args.out)
 
 
 def main():

@@ -14,6 +14,7 @@ from .material.sound_questions import SoundQuestions
 from .material.splits import load_splits
 from .material.sprites import EMOJI_STYLES
 from .onepeace.tokenizer import PAD
+from .tokens import token_batch
 
 MAX_PHRASE_IDS = 24
 MOST_OF_BACKGROUND, LEAST_OF_OBJECT = 0.05, 0.3  # covered parts of a patch that count as background and as an object
@@ -23,8 +24,7 @@ TEXT_STEP = 4  # lengths are rounded up to this, so that kernels meet few shapes
 
 def padded(tokenizer, texts):
     """[str] -> int64 (B, T), right padded."""
-    rows = [torch.tensor(tokenizer(t, MAX_PHRASE_IDS)) for t in texts]
-    ids = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PAD)
+    ids = token_batch(tokenizer, texts, MAX_PHRASE_IDS)
     return nn.functional.pad(ids, (0, -ids.shape[1] % TEXT_STEP), value=PAD)
 
 

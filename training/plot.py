@@ -14,13 +14,7 @@ BESIDE = ("step", "elapsed_s")  # of every row; the rest is drawn
 def read(run):
     """Rows of a run's log, or of a log file."""
     path = run / "log.jsonl" if run.is_dir() else run
-    return [flat(json.loads(line)) for line in path.read_text().splitlines()]
-
-
-def flat(row):
-    """A fine-tuning row holds {"grounding": {"loss": …}}: named "grounding loss" here."""
-    nested = {f"{name} {key}": v for name, value in row.items() if isinstance(value, dict) for key, v in value.items()}
-    return {**row, **nested}
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def curves(runs):

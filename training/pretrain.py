@@ -9,8 +9,6 @@ Writes log.jsonl, state.pt (all that is needed to resume) and stage1.pt or nano.
 a retrieval checkpoint, without the decoder.
 """
 import argparse
-import json
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +16,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from .loop import progress_of, train
 from .losses import total
-from .machine import from_first, join, pick_device, prepare, sharded_like, spread, whole
+from .machine import join, pick_device, prepare, sharded_like, spread, whole
 from .material.paths import BPE
 from .nano import FINAL_SIDE_PX
 from .onepeace.checkpoint import save_checkpoint
@@ -30,8 +29,6 @@ from .onepeace.tokenizer import Tokenizer
 from .schedule import Average, adamw, learning_rate
 from .stages import STAGES, fill
 
-SAVE_EVERY_S = 180
-LOG_EVERY = 25
 CLIP = 3.0  # of the gradient's norm (§13.4)
 
 
@@ -111,13 +108,9 @@ class Trainer:
         average = {f"model.{k}": v for k, v in bigger({**state["task"], **state["average"]}).state_dict().items()}
         self.adopt(self.stage.task(bigger(state["task"])), {k: average[k] for k in state["average"]}, state["optimizer"])
 
-    def progress(self):
-        """0..1 of the budget, by steps where they are given, else by time."""
-        return self.steps / self.args.steps if self.args.steps else self.elapsed_s / (60 * self.args.minutes)
-
     def step(self):
         """One batch -> {name: number} of what the log shows, as tensors."""
-        progress = self.progress()
+        progress = progress_of(self)
         side = self.stage.side(progress)
         if side and side > self.config.patch_image_size:
             self.grow_to(side)
@@ -170,41 +163,6 @@ def moved(value, device):
     if isinstance(value, dict):
         return {k: moved(v, device) for k, v in value.items()}
     return value.to(device) if isinstance(value, (torch.Tensor, Mask)) else value
-
-
-def train(trainer, args):
-    """Runs until the budget is spent; logs JSON lines. A resumed run forgets log lines later than its state."""
-    args.out.mkdir(parents=True, exist_ok=True)
-    path = args.out / "log.jsonl"
-    kept = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= trainer.steps] if path.exists() else []
-    path.write_text("".join(f"{line}\n" for line in kept))
-    last = since = time.time()
-    saved_s, seen = trainer.elapsed_s, []
-    while trainer.progress() < 1 and trainer.steps < (args.max_steps or float("inf")):
-        seen.append(trainer.step())
-        trainer.elapsed_s, last = from_first(trainer.elapsed_s + time.time() - last, trainer.device), time.time()
-        if trainer.steps % LOG_EVERY == 0:
-            if not trainer.rank:
-                write(path, summary(trainer, args, seen, last - since))
-            since, seen = last, []
-        if trainer.elapsed_s - saved_s > SAVE_EVERY_S:
-            trainer.save(args.out)
-            saved_s = trainer.elapsed_s
-    trainer.save(args.out)
-
-
-def write(path, row):
-    with open(path, "a") as log:
-        print(json.dumps(row), file=log)
-
-
-def summary(trainer, args, seen, seconds):
-    """A row of the log: means over the steps since the last one; a term has no value in phases without it."""
-    names = dict.fromkeys(name for step in seen for name in step)
-    means = {n: round(float(torch.stack([s[n].float() for s in seen if n in s]).mean()), 4) for n in names}
-    pairs = len(seen) * args.batch * (torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1)
-    return {"step": trainer.steps, "elapsed_s": round(trainer.elapsed_s), **means, "side_px": trainer.config.patch_image_size,
-            "pairs_per_s": round(pairs / seconds, 1)}
 
 
 def material_of(stage):

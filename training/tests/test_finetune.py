@@ -62,6 +62,12 @@ class InventedSounds(Sounds):
         return {"sound-qa": {"ids": padded(tokenizer, texts), "waves": waves, "right": right}}
 
 
+def stepped(trainer, progress, count):
+    """`count` steps at one place of the schedule."""
+    trainer.elapsed_s = progress * 60 * trainer.args.minutes
+    return [trainer.step() for _ in range(count)]
+
+
 def tensors(path):
     return torch.load(path, map_location="cpu")["model"]
 
@@ -70,18 +76,18 @@ def test_picture_heads_learn_share_one_trunk_and_resume(tokenizer, tmp_path):
     init, _ = pretrained(tmp_path, tokenizer, "vl")
     group = InventedPictures()
     trainer = new_trainer(group, tmp_path, tokenizer, init, "--warm-share", "0.2")
-    warm = [trainer.step(0.1) for _ in range(4)]
-    assert all(set(row) == {"segmentation"} for row in warm)
-    seen = [trainer.step(0.3) for _ in range(24)]
+    warm = stepped(trainer, 0.1, 4)
+    assert all(set(row) == {"segmentation loss", "segmentation accuracy"} for row in warm)
+    seen = stepped(trainer, 0.3, 24)
     for task, part in (("grounding", 0.85), ("picture-qa", 0.95), ("segmentation", 0.85)):
-        losses = [float(s[task][0]) for s in seen]
+        losses = [float(s[f"{task} loss"]) for s in seen]
         assert np.mean(losses[-6:]) < part * np.mean(losses[:4]), (task, losses)
     trainer.save(tmp_path)
     again = new_trainer(group, tmp_path, tokenizer, tmp_path / "grounding.pt")
     again.load(tmp_path)
     assert again.steps == 28
-    left, right = trainer.step(0.5), again.step(0.5)
-    assert float(left["picture-qa"][0]) == pytest.approx(float(right["picture-qa"][0]), rel=1e-4)
+    left, right = (stepped(t, 0.5, 1)[0] for t in (trainer, again))
+    assert float(left["picture-qa loss"]) == pytest.approx(float(right["picture-qa loss"]), rel=1e-4)
 
     heads = {name: tensors(tmp_path / f"{name}.pt") for name in trainer.tasks}
     trunk = {k: v for k, v in heads["grounding"].items() if k.startswith(TRUNK)}
@@ -98,7 +104,7 @@ def test_picture_heads_learn_share_one_trunk_and_resume(tokenizer, tmp_path):
 def test_sound_questions_are_learnt_from_the_sound(tokenizer, tmp_path):
     init, _ = pretrained(tmp_path, tokenizer, "val")
     trainer = new_trainer(InventedSounds(), tmp_path, tokenizer, init)
-    accuracy = [float(trainer.step(0.1)["sound-qa"][1]) for _ in range(60)]
+    accuracy = [float(row["sound-qa accuracy"]) for row in stepped(trainer, 0.1, 60)]
     assert np.mean(accuracy[-10:]) > 0.7, accuracy  # chance is 0.25
 
 
@@ -110,7 +116,7 @@ def test_labels_leave_the_trunk_as_it_was(tokenizer, tmp_path):
                           "answers": torch.arange(4)},
         "sound-class": {"waves": torch.randn(2, 16000, generator=torch.Generator().manual_seed(3)), "answers": torch.arange(2)}}
     trainer = new_trainer(group, tmp_path, tokenizer, init)
-    losses = [float(trainer.step(0.1)["picture-class"][0]) for _ in range(20)]
+    losses = [float(row["picture-class loss"]) for row in stepped(trainer, 0.1, 20)]
     assert losses[-1] < 0.7 * losses[0], losses
     trainer.save(tmp_path)
     after, before = tensors(tmp_path / "sound-class.pt"), model.state_dict()

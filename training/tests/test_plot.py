@@ -21,11 +21,6 @@ def test_every_value_has_a_panel_with_the_runs_that_logged_it(runs):
         "loss": {"a": 2, "b": 1}, "mel": {"a": 1}, "atc": {"a": 1, "b": 1}}
 
 
-def test_tasks_of_a_fine_tuning_row_are_values_of_their_own(tmp_path):
-    (tmp_path / "log.jsonl").write_text(json.dumps({"step": 25, "elapsed_s": 9, "grounding": {"loss": 2.0, "accuracy": 0.1}}))
-    assert plot.curves({"a": plot.read(tmp_path)}).keys() == {"grounding loss", "grounding accuracy"}
-
-
 def test_the_picture_is_drawn(runs):
     pytest.importorskip("matplotlib")
     plot.draw({name: plot.read(runs / name) for name in ("a", "b")}, "elapsed_s", runs / "curves.png")

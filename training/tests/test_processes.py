@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from training import pretrain, stages
+from training import loop, pretrain, stages
 from training.machine import join
 from training.material.paths import BPE
 from training.nano import smoke_config
@@ -21,11 +21,11 @@ def process(rank, port, stage, argv, out):
     """One process of two: trains and leaves its losses and its weights in `out`."""
     os.environ.update(RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     torch.set_num_threads(1)
-    stages.nano_config, pretrain.LOG_EVERY = smoke_config, 1
+    stages.nano_config, loop.LOG_EVERY = smoke_config, 1
     args, device = options(stage, out, *argv), torch.device("cpu")
     join(device)
     trainer = pretrain.Trainer(STAGES[stage](args, MATERIAL[stage](), Tokenizer(BPE), rank), args, device, rank)
-    pretrain.train(trainer, args)
+    loop.train(trainer, args)
     torch.save(trainer.state()["task"], out / f"rank{rank}.pt")
     dist.destroy_process_group()
 

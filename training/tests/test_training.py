@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from training import pretrain, stages
+from training import loop, pretrain, stages
 from training.material import sprites, voices
 from training.material.augment import compose
 from training.material.paths import BPE, TRAINING
@@ -58,7 +58,7 @@ BOTH, CONTRASTIVE = "contrastive,denoising", "contrastive"
 @pytest.fixture(autouse=True)
 def smoke_size(monkeypatch):
     monkeypatch.setattr(stages, "nano_config", smoke_config)
-    monkeypatch.setattr(pretrain, "LOG_EVERY", 1)
+    monkeypatch.setattr(loop, "LOG_EVERY", 1)
 
 
 def options(stage, out, *more):
@@ -75,7 +75,7 @@ def trainer_of(stage, tokenizer, out, *more):
 def run(stage, tokenizer, out, *more):
     """Trains to the end; the log's rows."""
     trainer = trainer_of(stage, tokenizer, out, *more)
-    pretrain.train(trainer, trainer.args)
+    loop.train(trainer, trainer.args)
     return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
 
 
@@ -84,7 +84,7 @@ def stage1(tokenizer, tmp_path_factory):
     """Folder and log of a short image-text run with both tasks, whose pictures grow half-way."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stages, "nano_config", smoke_config)
-        patch.setattr(pretrain, "LOG_EVERY", 1)
+        patch.setattr(loop, "LOG_EVERY", 1)
         out = tmp_path_factory.mktemp("stage1")
         sides = ("--small-side", 48, "--final-side", 64, "--small-share", 0.5)
         return out, run("image-text", tokenizer, out, "--steps", 60, *sides)
@@ -150,7 +150,7 @@ def test_a_killed_run_goes_on_with_the_same_losses(stage, stage1, tokenizer, tmp
     run(stage, tokenizer, out, *more, "--max-steps", 5)
     killed = trainer_of(stage, tokenizer, out, *more, "--resume")
     for _ in range(4):  # logged, but not saved
-        pretrain.write(out / "log.jsonl", {"step": killed.steps + 1, "loss": float(killed.step()["loss"])})
+        loop.write(out / "log.jsonl", {"step": killed.steps + 1, "loss": float(killed.step()["loss"])})
     resumed = run(stage, tokenizer, out, *more, "--resume")
     assert [row["step"] for row in resumed] == list(range(1, 15))
     for a, b in zip(unbroken, resumed):
