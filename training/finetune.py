@@ -3,8 +3,8 @@
     python -m training.finetune pictures --init training/runs/stage1/stage1.pt --out training/runs/pictures --minutes 40
     python -m training.finetune sounds   --init training/runs/stage2/nano.pt   --out training/runs/sounds   --minutes 15
 
-`pictures` trains grounding, picture questions, pair reasoning, segmentation and classification on scenes; `sounds` sound questions
-and sound classification. Writes log.jsonl, state.pt (to resume) and one checkpoint a head with its labels: grounding.pt,
+`pictures` trains grounding, picture questions, pair reasoning and segmentation on scenes; `sounds` sound questions; `labels`
+picture and sound classes. Writes log.jsonl, state.pt (to resume) and one checkpoint a head with its labels: grounding.pt,
 picture-qa.pt, picture-qa.labels.json, … The trunk is the same in all of them, to the bit.
 """
 import argparse
@@ -133,7 +133,8 @@ class Trainer:
     def save(self, out):
         """state.pt, then each head's averaged checkpoint and labels, each written beside and moved into place."""
         state = {"model": self.model.state_dict(), "aids": self.aids.state_dict(), "average": self.average.values,
-                 "optimizer": self.optimizer.state_dict(), "config": self.config, "steps": self.steps, "elapsed_s": self.elapsed_s}
+                 "optimizer": self.optimizer.state_dict(), "config": self.config, "steps": self.steps,
+                 "elapsed_s": self.elapsed_s}
         torch.save(state, out / "state.tmp")
         (out / "state.tmp").rename(out / "state.pt")
         averaged = self.average.state(self.model)

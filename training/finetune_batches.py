@@ -35,7 +35,7 @@ def covered_patches(mask, patch=16):
 
 
 def shown_in_patches(scene, patch=16):
-    """(names, colours), int64 (g²,) each: what fills a patch, 0 for background, 1 + index; -1 where it is mixed. Colour 0: none."""
+    """(names, colours), int64 (g²,) each: what fills a patch, 0 for background (no colour), 1 + index; -1 where mixed."""
     side = scene.picture.shape[0] // patch
     names, colours = torch.zeros(side * side, dtype=torch.long), torch.full((side * side,), -1)
     covered = [covered_patches(thing.mask, patch) for thing in scene.things]

@@ -9,7 +9,7 @@ from .onepeace.heads import Head
 
 
 class Group:
-    """`trunk` says which branches the shared encoder has; `first` is a head whose checkpoint holds all of them, to resume from."""
+    """`trunk`: which branches the shared encoder has; `first`: a head whose checkpoint holds all of them, to resume from."""
 
     def is_frozen(self, name):
         """The largest tensor stays as it is, so that the bundle shares it with the retrieval model."""

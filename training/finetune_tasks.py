@@ -1,4 +1,4 @@
-"""The tasks that finetune.py trains: for each its head, its labels and its loss (§13.5). Inputs come ready from finetune_batches.py."""
+"""The tasks that finetune.py trains: for each its head, labels and loss (§13.5). finetune_batches.py makes the inputs."""
 from dataclasses import dataclass
 from typing import Optional
 

@@ -1,6 +1,6 @@
 """Curves of one or several runs beside each other, from their log.jsonl.
 
-    python -m training.plot training/runs/stage1 training/runs/ablation --out curves.png [--by elapsed_s] [--values "loss,grounding accuracy"]
+    python -m training.plot training/runs/stage1 training/runs/ablation --out curves.png [--by elapsed_s] [--values loss,itc]
 
 One panel a logged value: the loss and its terms, accuracies, temperature, speed.
 """

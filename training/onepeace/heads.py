@@ -1,4 +1,4 @@
-"""Fine-tuned models: the encoder with a head, in the official layout (§4.4, §9.1), and our segmentation head in the same spirit."""
+"""Fine-tuned models: the encoder with a head in the official layout (§4.4, §9.1), or with our segmentation head."""
 from dataclasses import dataclass, replace
 
 import torch

@@ -35,8 +35,9 @@ def pretrained(folder, tokenizer, head_type):
 
 
 def new_trainer(group, out, tokenizer, init, *more):
-    argv = [next(k for k, g in GROUPS.items() if isinstance(group, type(g))), "--init", str(init), "--out", str(out), "--side", str(SIDE),
-            "--workers", "0", "--fp32", "--batch", "8", "--warmup", "5", "--lr", "4e-3", *more]
+    name = next(k for k, g in GROUPS.items() if isinstance(group, type(g)))
+    argv = [name, "--init", str(init), "--out", str(out), "--side", str(SIDE), "--workers", "0",
+            "--fp32", "--batch", "8", "--warmup", "5", "--lr", "4e-3", *more]
     args = finetune.arguments().parse_args(argv)
     torch.manual_seed(1)
     config, encoder = finetune.trunk_of(init, group.trunk, SIDE)
