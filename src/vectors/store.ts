@@ -8,8 +8,9 @@
  * Every write that resolves is on disk, whole: a reader, or a process started after a crash, sees all of it or nothing.
  */
 import type { Modality } from '../modality.ts'
+import type { Filter } from './filter.ts'
 
-/** A JSON object. The store keeps it verbatim and never looks inside. */
+/** A JSON object, kept verbatim. Filters look into its `metadata` (an object), and nowhere else. */
 export type Payload = Record<string, unknown>
 
 export interface NewCollection {
@@ -64,6 +65,8 @@ export interface ListQuery {
   /** Only items whose id is greater in Unicode code point order. */
   afterId?: string
   limit: number
+  /** Only items whose metadata it accepts. */
+  filter?: Filter
 }
 
 export interface SearchQuery {
@@ -73,6 +76,8 @@ export interface SearchQuery {
   offset: number
   /** All if absent. */
   modalities?: readonly Modality[]
+  /** Only items whose metadata it accepts. */
+  filter?: Filter
   /** Only hits with at least this cosine. */
   scoreThreshold?: number
   /** Whether hits bear the vector of their best point. */
