@@ -21,6 +21,7 @@ import type { Limits } from '../services/limits.ts'
 import { MediaKeeper } from '../services/media-keeper.ts'
 import { type ModelInfo, ModelService } from '../services/models.ts'
 import { SearchService } from '../services/search.ts'
+import { ZeroShotService } from '../services/zero-shot.ts'
 import { LanceVectorStore } from '../vectors/lancedb.ts'
 import type { VectorStore } from '../vectors/store.ts'
 import { type DataDir, openDataDir } from './data-dir.ts'
@@ -93,7 +94,7 @@ async function openStore(model: ModelHalf, data: DataDir): Promise<Services> {
 
 /** Joins the parts; tests give their own. */
 export function connectServices(
-  { info, encoder, content }: Pick<ModelHalf, 'info' | 'encoder' | 'content'>,
+  { info, encoder, content, heads }: Pick<ModelHalf, 'info' | 'encoder' | 'content' | 'heads'>,
   store: VectorStore,
   blobs: BlobStore,
 ): AppDeps & { keeper: MediaKeeper } {
@@ -104,7 +105,9 @@ export function connectServices(
     models,
     keeper,
     collections,
+    heads,
     embed: new EmbedService(content, models),
+    zeroShot: new ZeroShotService(content, models),
     items: new ItemService({ content, store, blobs, keeper, collections, models }),
     search: new SearchService(content, store, collections, models),
   }
@@ -125,6 +128,7 @@ async function infoOf({ dir, manifest }: Bundle, limits: Limits): Promise<ModelI
     modalities: manifest.modalities,
     heads: (manifest.heads ?? []).map((head) => head.name),
     precision: manifest.precision,
+    logitScale: manifest.logitScale,
     sha256: bundleHash(manifest),
     createdS: Math.floor(mtimeMs / 1000),
     limits,

@@ -19,6 +19,7 @@ import { HttpProblem, problemOf } from './problems.ts'
 import type { AddRoute, AppDeps } from './route.ts'
 import { collectionRoutes } from './routes/collections.ts'
 import { embeddingRoutes } from './routes/embeddings.ts'
+import { headRoutes } from './routes/heads.ts'
 import { itemRoutes } from './routes/items.ts'
 import { searchRoutes } from './routes/search.ts'
 import { serviceRoutes } from './routes/service.ts'
@@ -75,6 +76,7 @@ function addRoutes(app: FastifyInstance, contract: Contract, deps: AppDeps): voi
   const context = { add, contract, deps }
   embeddingRoutes(context)
   similarityRoutes(context)
+  headRoutes(context)
   collectionRoutes(context)
   itemRoutes(context)
   searchRoutes(context)

@@ -48,6 +48,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/classify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Which of some labels fits a content
+         * @description With `labels`, zero-shot: each label is put into `template` in the place of `{}`, and the content is compared with the
+         *     sentences; `score` is the cosine, `probability` the softmax over the labels at the model's own temperature. With
+         *     `head`, the fine-tuned head of that name says its classes, and `score` is their probability. Best first. A form holds the
+         *     content as `file` and `text` fields.
+         */
+        post: operations["classifyContent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/ground": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Where in a picture phrases are
+         * @description One box a phrase, in pixels of the picture as a viewer shows it and as fractions of its sides. A head always gives a
+         *     box, whether or not the thing is there; `score`, the cosine of the phrase and of what the box holds, tells more (absent
+         *     where the model embeds no pictures or texts). Needs a model with a grounding head, see `/v1/models`; else a 422. A form
+         *     holds the picture as `file` and the phrases as repeated `phrases`.
+         */
+        post: operations["groundPhrases"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/ask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer a question about a picture or sound
+         * @description With `candidates`, they are compared (`score` adds up to 1); without, the answers that the head knows, at most 100, each
+         *     with a probability of its own. Best first. Needs a model with such a head, see `/v1/models`; else a 422. Of a sound over
+         *     15 s the first 15 s are heard (`truncated: true`). A form holds the picture or sound as `file`.
+         */
+        post: operations["askQuestion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/collections": {
         parameters: {
             query?: never;
@@ -406,6 +474,100 @@ export interface components {
         SimilarityResponse: {
             /** @description Rows for `a`, columns for `b`. */
             scores: number[][];
+        };
+        /** @description A head of the model, see `/v1/models`. */
+        HeadName: string;
+        ShortText: string;
+        Labels: components["schemas"]["ShortText"][];
+        /** @description A sentence with `{}` where the label goes. Default: `a photo of a {}` for a picture, `This is a sound of {}` for a sound, else `{}`. */
+        Template: string;
+        /** @description Either `labels` or `head`. */
+        ClassifyRequest: {
+            input: components["schemas"]["Content"];
+            labels?: components["schemas"]["Labels"];
+            template?: components["schemas"]["Template"];
+            head?: components["schemas"]["HeadName"];
+        };
+        /** @description Either `labels` or `head`. */
+        ClassifyForm: {
+            file?: components["schemas"]["FormFile"][];
+            text?: string[];
+            labels?: components["schemas"]["Labels"];
+            template?: components["schemas"]["Template"];
+            head?: components["schemas"]["HeadName"];
+        };
+        LabelScore: {
+            label: string;
+            /** @description Zero-shot: a cosine. By a head: its probability. */
+            score: number;
+            probability: number;
+        };
+        ClassifyResponse: {
+            results: components["schemas"]["LabelScore"][];
+            head?: string;
+            /** @description By a head: whether only a part of the input was looked at. */
+            truncated?: boolean;
+            model: string;
+        };
+        GroundRequest: {
+            image: components["schemas"]["ImageUrlPart"];
+            phrases: components["schemas"]["Labels"];
+            head?: components["schemas"]["HeadName"];
+        };
+        /** @description Exactly one `file`. */
+        GroundForm: {
+            file?: components["schemas"]["FormFile"][];
+            phrases: components["schemas"]["Labels"];
+            head?: components["schemas"]["HeadName"];
+        };
+        /** @description Two corners, from the left and from the top. */
+        Box: {
+            x1: number;
+            y1: number;
+            x2: number;
+            y2: number;
+        };
+        GroundedPhrase: {
+            phrase: string;
+            box: components["schemas"]["Box"];
+            box_normalized: components["schemas"]["Box"];
+            /** @description Cosine of the phrase and what the box holds. */
+            score?: number;
+            /** @description Whether the phrase was cut at 70 tokens. */
+            truncated: boolean;
+        };
+        GroundResponse: {
+            /** @description Pixels as a viewer shows the picture. */
+            image: {
+                width: number;
+                height: number;
+            };
+            results: components["schemas"]["GroundedPhrase"][];
+            head: string;
+            model: string;
+        };
+        AskRequest: {
+            input: components["schemas"]["Content"];
+            question: components["schemas"]["ShortText"];
+            candidates?: components["schemas"]["Labels"];
+            head?: components["schemas"]["HeadName"];
+        };
+        /** @description Exactly one `file`. */
+        AskForm: {
+            file?: components["schemas"]["FormFile"][];
+            question: components["schemas"]["ShortText"];
+            candidates?: components["schemas"]["Labels"];
+            head?: components["schemas"]["HeadName"];
+        };
+        AskResponse: {
+            answers: {
+                answer: string;
+                score: number;
+            }[];
+            head: string;
+            /** @description Whether a text was cut or a sound heard in part. */
+            truncated: boolean;
+            model: string;
         };
         CollectionName: string;
         /** @description Any JSON object, at most 64 KiB; given back as it is. */
@@ -845,6 +1007,132 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SimilarityResponse"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    classifyContent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
+                "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClassifyRequest"];
+                "multipart/form-data": components["schemas"]["ClassifyForm"];
+            };
+        };
+        responses: {
+            /** @description The labels, best first. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "server-timing": components["headers"]["ServerTiming"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClassifyResponse"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    groundPhrases: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
+                "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GroundRequest"];
+                "multipart/form-data": components["schemas"]["GroundForm"];
+            };
+        };
+        responses: {
+            /** @description The boxes, in the order of the phrases. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "server-timing": components["headers"]["ServerTiming"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroundResponse"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    askQuestion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
+                "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskRequest"];
+                "multipart/form-data": components["schemas"]["AskForm"];
+            };
+        };
+        responses: {
+            /** @description The answers, best first. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "server-timing": components["headers"]["ServerTiming"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AskResponse"];
                 };
             };
             400: components["responses"]["InvalidRequest"];

@@ -2,9 +2,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CollectionService } from '../services/collections.ts'
 import type { EmbedService } from '../services/embed.ts'
+import type { HeadService } from '../services/heads.ts'
 import type { ItemService } from '../services/index-items.ts'
 import type { ModelService } from '../services/models.ts'
 import type { SearchService } from '../services/search.ts'
+import type { ZeroShotService } from '../services/zero-shot.ts'
 import type { Contract } from './openapi.ts'
 
 export interface AppDeps {
@@ -12,6 +14,8 @@ export interface AppDeps {
   collections: CollectionService
   items: ItemService
   search: SearchService
+  heads: HeadService
+  zeroShot: ZeroShotService
   models: ModelService
 }
 

@@ -37,12 +37,12 @@ export class EmbedService {
     }
     const encoded = await this.#content.encodeAll([...a, ...b], signal)
     const vectors = encoded.map((each) => each.vector)
-    return vectors.slice(0, a.length).map((row) => vectors.slice(a.length).map((column) => dot(row, column)))
+    return vectors.slice(0, a.length).map((row) => vectors.slice(a.length).map((column) => cosine(row, column)))
   }
 }
 
 /** Cosine of two unit vectors, kept within -1 to 1 against rounding. */
-function dot(a: Float32Array, b: Float32Array): number {
+export function cosine(a: Float32Array, b: Float32Array): number {
   let sum = 0
   for (let d = 0; d < a.length; d++) sum += a[d]! * b[d]!
   return Math.max(-1, Math.min(1, sum))

@@ -10,6 +10,8 @@ import type { Encoder, HeadInfo, HeadInputs, HeadOutput, TextInput } from '../en
 import { DomainError } from '../errors.ts'
 import type { TokenizedText } from '../preprocess/tokenizer.ts'
 import { assertText, type ContentEncoder, type ImageMedium, type Medium } from './content.ts'
+import { crop } from './crop.ts'
+import { cosine } from './embed.ts'
 import { type HeadChoice, headsFor, onlyHead } from './head-choice.ts'
 import type { Limits } from './limits.ts'
 import { argmaxPlanes, sigmoids, softmax } from './scores.ts'
@@ -25,7 +27,7 @@ export interface HeadTokenizer {
 
 export interface HeadServiceDeps {
   encoder: Encoder
-  content: Pick<ContentEncoder, 'withMedia'>
+  content: Pick<ContentEncoder, 'withMedia' | 'encodePart'>
   tokenizer: HeadTokenizer | undefined
   limits: Limits
 }
@@ -39,6 +41,8 @@ export interface GroundedPhrase {
   box: Box
   /** In pixels of the picture as shown. */
   pixels: Box
+  /** Where it was asked for and the model embeds both: cosine of the phrase and what is in the box, -1 to 1. */
+  score?: number
   truncated: boolean
 }
 
@@ -92,17 +96,18 @@ export class HeadService {
   }
 
   /**
-   * The box of each phrase in a picture.
+   * The box of each phrase in a picture. A head always gives one, whether or not the phrase is there; with `scored`, how
+   * near the phrase is to what the box holds tells one from the other.
    * @throws DomainError `unsupported-by-model` (no such head), `unprocessable-content` (no phrase, a blank one, or several
    *   heads and none named), `payload-too-large`, `not-found` (head), and those of decoding and of `Encoder.runHead`
    */
   async ground(
     bytes: Uint8Array,
     phrases: readonly string[],
-    choice: HeadChoice = {},
+    options: HeadChoice & { scored?: boolean } = {},
     signal?: AbortSignal,
   ): Promise<Grounding> {
-    const head = this.#head(['grounding'], choice)
+    const head = this.#head(['grounding'], options)
     this.#assertCount(phrases, 'phrase')
     const texts = phrases.map((phrase) => this.#text(phrase, (tokenizer) => tokenizer.encodeGrounding(phrase)))
     return this.#withPictures([bytes], signal, async ([image]) => {
@@ -113,8 +118,29 @@ export class HeadService {
         const pixels: Box = [box[0] * width, box[1] * height, box[2] * width, box[3] * height]
         return { phrase: phrases[i]!, box, pixels, truncated: texts[i]!.truncated }
       })
+      if (options.scored && this.#embedsPicturesAndTexts()) await this.#score(boxes, image!, signal)
       return { head: head.name, width, height, boxes }
     })
+  }
+
+  /** @throws DomainError `unsupported-by-model`, `not-found` (head): asked before work that would be in vain */
+  assertGrounds(choice: HeadChoice = {}): void {
+    this.#head(['grounding'], choice)
+  }
+
+  #embedsPicturesAndTexts(): boolean {
+    const { modalities } = this.#deps.encoder
+    return modalities.includes('image') && modalities.includes('text')
+  }
+
+  async #score(boxes: GroundedPhrase[], { image }: ImageMedium, signal?: AbortSignal): Promise<void> {
+    const scoreOne = async (grounded: GroundedPhrase) => {
+      const part = this.#deps.encoder.encode(crop(image, grounded.pixels), signal)
+      const phrase = this.#deps.content.encodePart({ kind: 'text', text: grounded.phrase, weight: 1 }, signal)
+      const [inBox, said] = await Promise.all([part, phrase])
+      grounded.score = cosine(inBox, said.points[0]!.vector)
+    }
+    await Promise.all(boxes.map(scoreOne))
   }
 
   /** Classes of a picture or sound, or of a text, by a named head. @throws DomainError as `ground` */

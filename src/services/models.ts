@@ -13,6 +13,8 @@ export interface ModelInfo {
   /** Fine-tuned heads of the bundle by name. */
   heads: readonly string[]
   precision: string
+  /** Of the contrastive loss: what cosines are multiplied by before a softmax. */
+  logitScale: number
   /** SHA-256 that identifies the bundle, over the names and hashes of its files. */
   sha256: string
   /** Seconds since 1970 when the bundle was made, as OpenAI's list has it. */

@@ -13,6 +13,7 @@ import { MediaDecoder } from '../../src/media/decoder.ts'
 import { sniffMedia } from '../../src/media/sniff.ts'
 import { AudioPreparer } from '../../src/preprocess/preparer.ts'
 import { ContentEncoder } from '../../src/services/content.ts'
+import { HeadService } from '../../src/services/heads.ts'
 import { DEFAULT_LIMITS, type Limits } from '../../src/services/limits.ts'
 import { LanceVectorStore } from '../../src/vectors/lancedb.ts'
 
@@ -75,6 +76,9 @@ function vectorOf(input: EncoderInput): Float32Array {
 
 /** One token a word, at most 70, `eos` = 2. */
 const tokenizer = {
+  encodeDataset: (text: string) => tokenizer.encode(text),
+  encodeGrounding: (text: string) => tokenizer.encode(text),
+  encodeAqa: (question: string, answer: string) => tokenizer.encode(`${question} ${answer}`),
   encode(text: string) {
     const words = text.toLowerCase().split(/\s+/).filter(Boolean)
     const tokenIds = words
@@ -111,11 +115,17 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     modalities: encoder.modalities,
     heads: [],
     precision: 'fp32',
+    logitScale: 20,
     sha256: '0'.repeat(64),
     createdS: 1_750_000_000,
     limits,
   }
-  const { keeper, ...deps } = connectServices({ info, encoder, content }, store, new BlobStore(join(dir, 'blobs')))
+  const heads = new HeadService({ encoder, content, tokenizer, limits })
+  const { keeper, ...deps } = connectServices(
+    { info, encoder, content, heads },
+    store,
+    new BlobStore(join(dir, 'blobs')),
+  )
   await keeper.sweep()
   const app = await buildApp({ host: options.host ?? '127.0.0.1', limits, logLevel: process.env.LOG ?? 'silent' }, deps)
   return {

@@ -28,12 +28,17 @@ const info = {
   modalities,
   heads: [],
   precision: 'fp32',
+  logitScale: 20,
   sha256: '',
   createdS: 0,
   limits,
 }
 const store = new LanceVectorStore(join(dir, 'vectors'))
-const { keeper, ...deps } = connectServices({ info, encoder, content }, store, new BlobStore(join(dir, 'blobs')))
+const { keeper, ...deps } = connectServices(
+  { info, encoder, content, heads: undefined },
+  store,
+  new BlobStore(join(dir, 'blobs')),
+)
 await keeper.sweep()
 const app = await buildApp({ host: '127.0.0.1', limits, logLevel: 'silent' }, deps)
 

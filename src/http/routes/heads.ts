@@ -1,0 +1,94 @@
+/** `/v1/ground`, `/v1/classify`, `/v1/ask`: what the model says of one content, beyond its vector. */
+import type { ContentPart } from '../../services/content.ts'
+import type { GroundedPhrase, Scores } from '../../services/heads.ts'
+import type { LabelScore } from '../../services/zero-shot.ts'
+import { type Body, partsNamed, readBody } from '../body.ts'
+import { contentOf } from '../content-body.ts'
+import { invalid, type Schemas } from '../openapi.ts'
+import { raced } from '../plugins/deadline.ts'
+import type { RouteContext } from '../route.ts'
+
+export function headRoutes({ add, contract, deps: { heads, zeroShot, models } }: RouteContext): void {
+  add('groundPhrases', async (request): Promise<Schemas['GroundResponse']> => {
+    const body = await readBody(request, contract, 'GroundRequest', 'GroundForm')
+    const { phrases = [], head } = body.kind === 'json' ? body.json : body.form
+    const parts = body.kind === 'json' ? contentOf(body.json.image, '/image') : partsNamed(body.parts, ['file'])
+    const grounding = heads.ground(mediaOf(parts, 'image'), phrases, { head, scored: true }, request.deadline)
+    const { width, height, boxes, head: by } = await raced(request.deadline, grounding)
+    return { image: { width, height }, results: boxes.map(groundedBody), head: by, model: models.info.name }
+  })
+  add('classifyContent', async (request): Promise<Schemas['ClassifyResponse']> => {
+    const body = await readBody(request, contract, 'ClassifyRequest', 'ClassifyForm')
+    const { labels, template, head } = body.kind === 'json' ? body.json : body.form
+    const input = inputOf(body)
+    if ((labels === undefined) === (head === undefined)) {
+      throw invalid('Give either `labels` (zero-shot) or `head` (a fine-tuned head of the model).', [
+        { pointer: '/labels', detail: 'must be given exactly where `head` is not' },
+      ])
+    }
+    const model = models.info.name
+    if (head === undefined) {
+      const results = await raced(request.deadline, zeroShot.classify(input, labels!, template, request.deadline))
+      return { results: results satisfies LabelScore[], model }
+    }
+    const scores = await raced(request.deadline, heads.classify(textOrMedia(input), head, request.deadline))
+    return { results: classBodies(scores), head, truncated: scores.truncated, model }
+  })
+  add('askQuestion', async (request): Promise<Schemas['AskResponse']> => {
+    const body = await readBody(request, contract, 'AskRequest', 'AskForm')
+    const { question, candidates, head } = body.kind === 'json' ? body.json : body.form
+    const answering = heads.answer(mediaOf(inputOf(body)), question, { head, candidates }, request.deadline)
+    const answer = await raced(request.deadline, answering)
+    const answers = answer.scores
+      .slice(0, MAX_ANSWERS)
+      .map(({ label, index, score }) => ({ answer: label ?? String(index), score }))
+    return { answers, head: answer.head, truncated: answer.truncated, model: models.info.name }
+  })
+}
+
+/** Of a head's thousands of answers, those worth sending. */
+const MAX_ANSWERS = 100
+
+type InputBody =
+  | { kind: 'json'; json: { input: Schemas['Content'] } }
+  | { kind: 'form'; form: object; parts: Parameters<typeof partsNamed>[0] }
+
+function inputOf(body: InputBody | Body<'ClassifyRequest', 'ClassifyForm'> | Body<'AskRequest', 'AskForm'>) {
+  return body.kind === 'json' ? contentOf(body.json.input, '/input') : partsNamed(body.parts, ['file', 'text'])
+}
+
+function onlyPart(parts: readonly ContentPart[]): ContentPart {
+  const [part, ...others] = parts
+  if (part && others.length === 0) return part
+  throw invalid(`A head takes exactly one input; the request holds ${parts.length}.`)
+}
+
+function textOrMedia(parts: readonly ContentPart[]): Uint8Array | string {
+  const part = onlyPart(parts)
+  return part.kind === 'text' ? part.text : part.bytes
+}
+
+function mediaOf(parts: readonly ContentPart[], expected = 'picture or sound'): Uint8Array {
+  const part = onlyPart(parts)
+  if (part.kind === 'media') return part.bytes
+  throw invalid(`The input must be a ${expected}, not text.`)
+}
+
+function groundedBody({ phrase, box, pixels, score, truncated }: GroundedPhrase): Schemas['GroundedPhrase'] {
+  return {
+    phrase,
+    box: boxBody(pixels),
+    box_normalized: boxBody(box),
+    ...(score !== undefined && { score }),
+    truncated,
+  }
+}
+
+export function boxBody([x1, y1, x2, y2]: GroundedPhrase['box']): Schemas['Box'] {
+  return { x1, y1, x2, y2 }
+}
+
+/** A head's probability is its score; classes whose names the bundle does not know bear their number. */
+function classBodies({ scores }: Scores): Schemas['LabelScore'][] {
+  return scores.map(({ label, index, score }) => ({ label: label ?? String(index), score, probability: score }))
+}
