@@ -17,6 +17,7 @@ import { registerProblemDetails, sendProblem } from './plugins/problem-details.t
 import { registerRequestId, requestIdOf } from './plugins/request-id.ts'
 import { HttpProblem, problemOf } from './problems.ts'
 import type { AddRoute, AppDeps } from './route.ts'
+import { batchRoutes } from './routes/batch.ts'
 import { collectionRoutes } from './routes/collections.ts'
 import { embeddingRoutes } from './routes/embeddings.ts'
 import { headRoutes } from './routes/heads.ts'
@@ -51,12 +52,13 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
     frameworkErrors: (error, request, reply) => void bearIdentity(request, reply, error),
   })
   app.removeContentTypeParser('text/plain')
+  app.addContentTypeParser('application/x-ndjson', (_request, body, done) => done(null, body))
   await app.register(multipart, { limits: formLimits(config.limits) })
   registerRequestId(app)
   registerProblemDetails(app, contract)
   if (isLoopback(config.host)) registerLoopbackGuard(app)
   registerDeadline(app)
-  registerSizeCheck(app, config.limits.maxRequestBytes)
+  registerSizeCheck(app)
   // biome-ignore lint/suspicious/noExplicitAny: a decorator must be declared before it has a value
   app.decorateRequest('checked', null as any)
   addRoutes(app, contract, deps)
@@ -64,12 +66,16 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
 }
 
 function addRoutes(app: FastifyInstance, contract: Contract, deps: AppDeps): void {
-  const add: AddRoute = (operationId, handler) => {
+  const add: AddRoute = (operationId, handler, { bodyLimit, contentType } = {}) => {
     const operation = contract.operation(operationId)
     app.route({
       method: operation.method,
       url: operation.path.replace(/\{(\w+)\}/g, ':$1'),
-      onRequest: async (request) => checkParameters(contract, operation, request),
+      ...(bodyLimit !== undefined && { bodyLimit }),
+      onRequest: async (request) => {
+        if (contentType !== undefined) checkContentType(request, contentType)
+        checkParameters(contract, operation, request)
+      },
       handler,
     })
   }
@@ -79,8 +85,15 @@ function addRoutes(app: FastifyInstance, contract: Contract, deps: AppDeps): voi
   headRoutes(context)
   collectionRoutes(context)
   itemRoutes(context)
+  batchRoutes(context)
   searchRoutes(context)
   serviceRoutes(context)
+}
+
+/** Before the body is read: a parser of another kind of body would read one of any length. */
+function checkContentType(request: FastifyRequest, contentType: string): void {
+  if ((request.headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase() === contentType) return
+  throw new HttpProblem('unsupported-media-type', `This route takes \`${contentType}\`.`)
 }
 
 function checkParameters(contract: Contract, operation: Operation, request: FastifyRequest): void {
@@ -92,13 +105,11 @@ function checkParameters(contract: Contract, operation: Operation, request: Fast
 }
 
 /** A body that says it is too large is refused before it is sent; forms, too, which have limits of their own after that. */
-function registerSizeCheck(app: FastifyInstance, maxRequestBytes: number): void {
+function registerSizeCheck(app: FastifyInstance): void {
   app.addHook('onRequest', async (request) => {
-    if (Number(request.headers['content-length'] ?? 0) <= maxRequestBytes) return
-    throw new HttpProblem(
-      'payload-too-large',
-      `The body is larger than the ${maxRequestBytes} bytes this service takes.`,
-    )
+    const { bodyLimit } = request.routeOptions
+    if (Number(request.headers['content-length'] ?? 0) <= bodyLimit) return
+    throw new HttpProblem('payload-too-large', `The body is larger than the ${bodyLimit} bytes this service takes.`)
   })
 }
 

@@ -2,6 +2,7 @@
  * The body of a request, JSON or form, checked against the contract. A form becomes the same kind of object that JSON
  * would be: fields of arrays may be repeated, numbers and objects are written as JSON, files stand aside as bytes.
  */
+import { Readable } from 'node:stream'
 import type { MultipartFile, MultipartValue } from '@fastify/multipart'
 import type { FastifyRequest } from 'fastify'
 import type { Content, ContentPart } from '../services/content.ts'
@@ -29,7 +30,7 @@ export async function readBody<J extends keyof Schemas, F extends keyof Schemas>
 
 /** @throws HttpProblem `invalid-request`, `unsupported-media-type` */
 export function readJson<J extends keyof Schemas>(request: FastifyRequest, contract: Contract, json: J): Schemas[J] {
-  if (request.body === undefined || request.isMultipart()) {
+  if (request.body === undefined || request.isMultipart() || request.body instanceof Readable) {
     if (request.headers['content-type'] === undefined) throw invalid('The request has no body; send JSON.')
     throw new HttpProblem('unsupported-media-type', 'This route takes `application/json`.')
   }

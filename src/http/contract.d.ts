@@ -190,6 +190,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/collections/{collection}/items/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Embed and keep many things
+         * @description One item a line, as for a single item, in a body of any length (chunked if its length is not known); a line may be as
+         *     long as a request. The answer streams one result a line, in the same order, as items finish: `201` says that one is
+         *     on disk. A bad line fails alone. Blank lines are skipped.
+         */
+        post: operations["createItems"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/collections/{collection}/items/{id}": {
         parameters: {
             query?: never;
@@ -231,6 +253,26 @@ export interface paths {
          *     asked for; `if-none-match` with the `etag` (the SHA-256) spares the transfer.
          */
         get: operations["getItemMedia"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/items/{id}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A small version of a picture
+         * @description WebP, as a viewer shows the picture, shrunk to fit a square of `size` pixels. 404 for texts and sounds.
+         */
+        get: operations["getItemThumbnail"];
         put?: never;
         post?: never;
         delete?: never;
@@ -650,6 +692,14 @@ export interface components {
             /** @description Path of the original. */
             media_url: string;
         };
+        BatchResult: {
+            /** @description Place of the line among those that are not blank. */
+            index: number;
+            /** @description What a request for this item alone would have answered. */
+            status: number;
+            item?: components["schemas"]["Item"];
+            error?: components["schemas"]["Problem"];
+        };
         ItemList: {
             items: components["schemas"]["Item"][];
             /** @description Absent on the last page. */
@@ -928,7 +978,7 @@ export interface components {
         ServerTiming: string;
         /** @description Path of what was made. */
         Location: string;
-        /** @description SHA-256 of the bytes, in quotes. */
+        /** @description Names the bytes, by the SHA-256 of the original; in quotes. */
         ETag: string;
         /** @description `Bearer`. */
         WwwAuthenticate: string;
@@ -1384,6 +1434,49 @@ export interface operations {
             504: components["responses"]["DeadlineExceeded"];
         };
     };
+    createItems: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
+                "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
+            };
+            path: {
+                /** @description Name of a collection. */
+                collection: components["parameters"]["Collection"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-ndjson": components["schemas"]["ItemRequest"];
+            };
+        };
+        responses: {
+            /** @description A result for each line that is not blank. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "server-timing": components["headers"]["ServerTiming"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["BatchResult"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
     getItem: {
         parameters: {
             query?: never;
@@ -1580,6 +1673,61 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             416: components["responses"]["RangeNotSatisfiable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    getItemThumbnail: {
+        parameters: {
+            query?: {
+                /** @description Side of the square in pixels. */
+                size?: number;
+            };
+            header?: {
+                /** @description An `etag` the client has. */
+                "if-none-match"?: string;
+                /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
+                "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
+            };
+            path: {
+                /** @description Name of a collection. */
+                collection: components["parameters"]["Collection"];
+                /** @description Id of an item, percent-encoded. */
+                id: components["parameters"]["ItemId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The small version. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "server-timing": components["headers"]["ServerTiming"];
+                    etag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/webp": string;
+                };
+            };
+            /** @description The client has it. */
+            304: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "server-timing": components["headers"]["ServerTiming"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            422: components["responses"]["Unprocessable"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

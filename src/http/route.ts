@@ -30,7 +30,15 @@ declare module 'fastify' {
 export type AddRoute = (
   operationId: string,
   handler: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>,
+  options?: RouteOptions,
 ) => void
+
+export interface RouteOptions {
+  /** Bytes of a body; the service's own limit if absent. */
+  bodyLimit?: number
+  /** The only kind of body taken; JSON and, where the handler reads one, a form if absent. */
+  contentType?: string
+}
 
 export interface RouteContext {
   add: AddRoute

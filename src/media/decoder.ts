@@ -10,7 +10,7 @@ import { Piscina } from 'piscina'
 import { DomainError } from '../errors.ts'
 import { DEFAULT_MAX_SECONDS, type DecodedAudio, TOO_SLOW } from './audio.ts'
 import type { DecodeReply, DecodeTask } from './decode-worker.ts'
-import { DEFAULT_MAX_PIXELS, type DecodedImage, decodeImage } from './image.ts'
+import { DEFAULT_MAX_PIXELS, type DecodedImage, decodeImage, thumbnail } from './image.ts'
 import { type MediaKind, sniffMedia } from './sniff.ts'
 
 export type { DecodedAudio } from './audio.ts'
@@ -80,6 +80,11 @@ export class MediaDecoder {
     const { maxPixels, orient } = this.options
     if (kind.modality === 'image') return decodeImage(bytes, { maxPixels, orient, ...(signal && { signal }) })
     return this.decodeSound(bytes, signal)
+  }
+
+  /** WebP of a picture that fits a square of `sidePx`. @throws DomainError as `decode` */
+  thumbnail(bytes: Uint8Array, sidePx: number): Promise<Buffer> {
+    return thumbnail(bytes, sidePx, this.options)
   }
 
   /** Stops the threads; what is being decoded is refused. */

@@ -67,6 +67,17 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeImageOptions
   return { modality: 'image', format, width: info.width, height: info.height, data: new Uint8Array(data) }
 }
 
+/**
+ * WebP of the picture as a viewer shows it, shrunk to fit a square of `sidePx`; smaller ones keep their size, transparent
+ * parts stay so.
+ * @throws DomainError as `readImageInfo`
+ */
+export async function thumbnail(bytes: Uint8Array, sidePx: number, limits: ImageLimits): Promise<Buffer> {
+  await readImageInfo(bytes, limits)
+  const small = open(bytes).autoOrient().resize(sidePx, sidePx, { fit: 'inside', withoutEnlargement: true })
+  return readable(() => small.webp({ quality: 80 }).toBuffer())
+}
+
 /** `failOn: 'error'`: a truncated file is an error, not grey pixels; what a decoder only warns of is read, as Pillow does. */
 function open(bytes: Uint8Array): Sharp {
   return sharp(bytes, { failOn: 'error', limitInputPixels: false, ignoreIcc: true, animated: false })

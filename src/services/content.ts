@@ -89,7 +89,10 @@ export interface ContentEncoderDeps {
   encoder: Encoder
   tokenizer: { encode(text: string): TokenizedText } | undefined
   sniff(bytes: Uint8Array): MediaKind | undefined
-  media: { decode(bytes: Uint8Array, kind?: MediaKind, signal?: AbortSignal): Promise<DecodedImage | DecodedAudio> }
+  media: {
+    decode(bytes: Uint8Array, kind?: MediaKind, signal?: AbortSignal): Promise<DecodedImage | DecodedAudio>
+    thumbnail(bytes: Uint8Array, sidePx: number): Promise<Buffer>
+  }
   audio: { prepare(sound: Sound, signal?: AbortSignal): Promise<AudioWindow[]> }
   limits: Limits
 }
@@ -195,6 +198,11 @@ export class ContentEncoder {
       for (const source of sources) media.push(await this.#open(source, takes, signal))
       return use(media)
     }, signal)
+  }
+
+  /** WebP of a picture that fits a square of `sidePx`. @throws DomainError as `withMedia` */
+  thumbnail(bytes: Uint8Array, sidePx: number, signal?: AbortSignal): Promise<Buffer> {
+    return this.#media.run(() => this.#deps.media.thumbnail(bytes, sidePx), signal)
   }
 
   async #encodeText(text: string, signal?: AbortSignal): Promise<EncodedPart> {

@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { DomainError } from '../errors.ts'
 import type { Modality } from '../modality.ts'
@@ -38,6 +39,12 @@ export interface OriginalMedia {
   mimeType: string
   /** The bytes from `start` to `end`, both included. */
   read(range?: { start: number; end: number }): Readable
+}
+
+export interface Thumbnail {
+  sha256: string
+  /** WebP that fits a square of `sidePx`. */
+  read(sidePx: number, signal?: AbortSignal): Promise<Buffer>
 }
 
 export interface ItemServiceDeps {
@@ -150,6 +157,17 @@ export class ItemService {
     if (bytes === undefined) throw new DomainError('not-found', `The original of '${id}' is no longer there.`)
     const { mimeType } = item.media
     return { sha256: item.sha256, bytes, mimeType, read: (range) => blobs.read(item.sha256, range) }
+  }
+
+  /** A small version of a picture. @throws DomainError `not-found` (also for what is no picture) */
+  async thumbnail(collection: string, id: string): Promise<Thumbnail> {
+    const { modality } = await this.get(collection, id)
+    if (modality !== 'image') {
+      throw new DomainError('not-found', `The item '${id}' is ${modality}; only pictures have a thumbnail.`)
+    }
+    const { sha256, read } = await this.media(collection, id)
+    const { content } = this.#deps
+    return { sha256, read: async (sidePx, signal) => content.thumbnail(await buffer(read()), sidePx, signal) }
   }
 }
 

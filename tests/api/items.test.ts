@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readImageInfo } from '../../src/media/image.ts'
 import { call } from './conforms.ts'
 import { form, type Harness, MODEL, startHarness, wav } from './harness.ts'
 import { dataUrl, png } from './pictures.ts'
@@ -179,5 +180,35 @@ describe('items', () => {
     ['too much metadata', { input: 'a', metadata: { long: 'x'.repeat(65_536) } }, 'payload-too-large'],
   ])('refuse %s', async (_, payload, code) => {
     expect((await post(ITEMS, payload)).json().code).toBe(code)
+  })
+})
+
+describe('GET …/thumbnail', () => {
+  const at = (id: string, query = '') => `/v1/collections/thumbs/items/${id}/thumbnail${query}`
+  beforeAll(async () => {
+    await call(h.app, { method: 'POST', url: '/v1/collections', payload: { name: 'thumbs' } })
+    const image = { type: 'image_url', image_url: { url: dataUrl(png(400, 100, [10, 200, 30])) } }
+    for (const payload of [
+      { id: 'wide', input: image },
+      { id: 'words', input: 'a text' },
+    ]) {
+      await call(h.app, { method: 'POST', url: '/v1/collections/thumbs/items', payload })
+    }
+  })
+
+  it('is a WebP that fits the square asked for, and keeps its shape', async () => {
+    const response = await call(h.app, { method: 'GET', url: at('wide', '?size=100') })
+    expect(response.headers['content-type']).toBe('image/webp')
+    const { width, height } = await readImageInfo(response.rawPayload)
+    expect([width, height]).toEqual([100, 25])
+    const etag = String(response.headers.etag)
+    const again = await call(h.app, { method: 'GET', url: at('wide', '?size=100'), headers: { 'if-none-match': etag } })
+    expect(again.statusCode).toBe(304)
+    expect((await call(h.app, { method: 'GET', url: at('wide') })).headers.etag).not.toBe(etag)
+  })
+
+  it('is not there for a text, and has no size beyond its bounds', async () => {
+    expect((await call(h.app, { method: 'GET', url: at('words') })).statusCode).toBe(404)
+    expect((await call(h.app, { method: 'GET', url: at('wide', '?size=5000') })).statusCode).toBe(400)
   })
 })

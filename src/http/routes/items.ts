@@ -4,6 +4,7 @@ import type { Item, ItemDraft, OriginalMedia } from '../../services/index-items.
 import { partsNamed, readBody } from '../body.ts'
 import { contentOf } from '../content-body.ts'
 import { invalid, type Schemas } from '../openapi.ts'
+import { raced } from '../plugins/deadline.ts'
 import { HttpProblem } from '../problems.ts'
 import type { RouteContext } from '../route.ts'
 
@@ -40,6 +41,15 @@ export function itemRoutes({ add, contract, deps: { items } }: RouteContext): vo
   add('getItemMedia', async (request, reply) => {
     const { collection, id } = namesOf(request)
     return sendMedia(request, reply, await items.media(collection, id))
+  })
+  add('getItemThumbnail', async (request, reply) => {
+    const { collection, id } = namesOf(request)
+    const sidePx = Number(request.checked.size)
+    const { sha256, read } = await items.thumbnail(collection, id)
+    const etag = `"${sha256}-${sidePx}"`
+    harmless(reply, etag)
+    if (request.headers['if-none-match']?.includes(etag)) return reply.code(304).send()
+    return reply.type('image/webp').send(await raced(request.deadline, read(sidePx, request.deadline)))
   })
 }
 
@@ -82,7 +92,7 @@ function created(reply: FastifyReply, collection: string, item: Item): FastifyRe
   return reply.code(201).header('location', itemUrlOf(collection, item.id)).send(itemBody(collection, item))
 }
 
-function itemBody(collection: string, item: Item): Schemas['Item'] {
+export function itemBody(collection: string, item: Item): Schemas['Item'] {
   const { id, modality, sha256, bytes, media, truncated, segments, metadata, createdAt } = item
   return {
     id,
@@ -115,13 +125,18 @@ function mediaBody({ mimeType, format, ...more }: Item['media']): Schemas['Media
 /** RFC 9110 §13.1.2 and §14: one range, and no transfer of what the client has. */
 function sendMedia(request: FastifyRequest, reply: FastifyReply, media: OriginalMedia): FastifyReply {
   const etag = `"${media.sha256}"`
-  reply.header('etag', etag).header('accept-ranges', 'bytes').header('cache-control', 'private, no-cache')
-  reply.header('content-security-policy', "default-src 'none'; sandbox")
+  harmless(reply, etag).header('accept-ranges', 'bytes')
   if (request.headers['if-none-match']?.includes(etag)) return reply.code(304).send()
   const range = rangeOf(request, media.bytes)
   if (range) reply.code(206).header('content-range', `bytes ${range.start}-${range.end}/${media.bytes}`)
   const bytes = range ? range.end - range.start + 1 : media.bytes
   return reply.type(media.mimeType).header('content-length', bytes).send(media.read(range))
+}
+
+/** Bytes of strangers: asked for again each time, and shown without any rights. */
+function harmless(reply: FastifyReply, etag: string): FastifyReply {
+  reply.header('etag', etag).header('cache-control', 'private, no-cache')
+  return reply.header('content-security-policy', "default-src 'none'; sandbox")
 }
 
 function rangeOf(request: FastifyRequest, bytes: number): { start: number; end: number } | undefined {

@@ -1,0 +1,77 @@
+/**
+ * `/v1/collections/{collection}/items/batch`: an item a line in, a result a line out, in order, as it finishes. A bad line
+ * fails alone. Memory is bounded by the lines in work, not by the body.
+ */
+import { Readable } from 'node:stream'
+import type { FastifyRequest } from 'fastify'
+import { contentOf } from '../content-body.ts'
+import { inOrder, type Line, linesOf } from '../ndjson.ts'
+import { invalid, type Schemas } from '../openapi.ts'
+import { HttpProblem, problemOf } from '../problems.ts'
+import type { RouteContext } from '../route.ts'
+import { itemBody } from './items.ts'
+
+/** Lines in work at once: enough to fill the encoder's batches. */
+const LINES_AT_ONCE = 16
+const NDJSON = 'application/x-ndjson'
+
+type Result = Schemas['BatchResult']
+/** The line in work of each id. */
+type Turns = Map<string, Promise<unknown>>
+
+export function batchRoutes({ add, contract, deps: { items, collections, models } }: RouteContext): void {
+  const create = async (request: FastifyRequest, line: Line, turns: Turns): Promise<Schemas['Item']> => {
+    const { id, input, metadata } = contract.check('ItemRequest', jsonOf(line))
+    const collection = String(request.checked.collection)
+    const draft = { content: contentOf(input, '/input'), metadata }
+    const item = await inTurn(turns, id, () => items.create(collection, id, draft, request.deadline))
+    return itemBody(collection, item)
+  }
+  const write = async (request: FastifyRequest, line: Line, index: number, turns: Turns): Promise<Result> => {
+    try {
+      return { index, status: 201, item: await create(request, line, turns) }
+    } catch (error) {
+      const { problem } = problemOf(error, { id: request.id, path: request.url.split('?', 1)[0]! })
+      if (problem.code === 'internal') request.log.error({ err: error }, problem.detail)
+      return { index, status: problem.status, error: problem }
+    }
+  }
+  add(
+    'createItems',
+    async (request, reply) => {
+      await collections.get(String(request.checked.collection)) // what holds for every line is told at once
+      if (!(request.body instanceof Readable)) throw invalid('The request has no body; send an item a line.')
+      const lines = linesOf(request.body, models.info.limits.maxRequestBytes)
+      let count = 0
+      const turns: Turns = new Map()
+      const results = inOrder(lines, LINES_AT_ONCE, (line) => write(request, line, count++, turns))
+      return reply.type(NDJSON).send(Readable.from(written(results)))
+    },
+    { bodyLimit: Number.MAX_SAFE_INTEGER, contentType: NDJSON },
+  )
+}
+
+/** Of lines with one id the first is to win, whichever is encoded sooner. */
+async function inTurn<T>(turns: Turns, id: string | undefined, task: () => Promise<T>): Promise<T> {
+  if (id === undefined) return task()
+  const mine = (turns.get(id) ?? Promise.resolve()).then(task, task)
+  turns.set(id, mine)
+  try {
+    return await mine
+  } finally {
+    if (turns.get(id) === mine) turns.delete(id)
+  }
+}
+
+async function* written(results: AsyncIterable<Result>): AsyncGenerator<string> {
+  for await (const result of results) yield `${JSON.stringify(result)}\n`
+}
+
+function jsonOf(line: Line): unknown {
+  if (line === undefined) throw new HttpProblem('payload-too-large', 'The line is longer than a request may be.')
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(line))
+  } catch {
+    throw invalid('The line is not JSON in UTF-8.')
+  }
+}
