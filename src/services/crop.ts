@@ -1,12 +1,14 @@
 /** A part of a picture's pixels, so that the part can be embedded by itself. */
 import type { ImageInput } from '../encoder/encoder.ts'
-import type { Box } from './heads.ts'
 
 /**
  * @param box corners in pixels, in any order; what lies outside the picture is cut off, and at least one pixel is left
  * @returns a copy, 8-bit RGB, row-major
  */
-export function crop({ width, height, data }: ImageInput, [x0, y0, x1, y1]: Box): ImageInput {
+export function crop(
+  { width, height, data }: ImageInput,
+  [x0, y0, x1, y1]: readonly [number, number, number, number],
+): ImageInput {
   const [left, right] = span(x0, x1, width)
   const [top, bottom] = span(y0, y1, height)
   const rowBytes = (right - left) * 3
