@@ -20,6 +20,7 @@ import { ItemService } from '../services/index-items.ts'
 import type { Limits } from '../services/limits.ts'
 import { MediaKeeper } from '../services/media-keeper.ts'
 import { type ModelInfo, ModelService } from '../services/models.ts'
+import { PointingService } from '../services/pointing.ts'
 import { SearchService } from '../services/search.ts'
 import { ZeroShotService } from '../services/zero-shot.ts'
 import { LanceVectorStore } from '../vectors/lancedb.ts'
@@ -101,6 +102,8 @@ export function connectServices(
   const models = new ModelService(info, encoder)
   const keeper = new MediaKeeper(blobs, store)
   const collections = new CollectionService(store, models, keeper)
+  const items = new ItemService({ content, store, blobs, keeper, collections, models })
+  const pointing = new PointingService(heads, items)
   return {
     models,
     keeper,
@@ -108,8 +111,8 @@ export function connectServices(
     heads,
     embed: new EmbedService(content, models),
     zeroShot: new ZeroShotService(content, models),
-    items: new ItemService({ content, store, blobs, keeper, collections, models }),
-    search: new SearchService(content, store, collections, models),
+    items,
+    search: new SearchService({ content, store, collections, models, pointing }),
   }
 }
 

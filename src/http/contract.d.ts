@@ -715,9 +715,66 @@ export interface components {
         ScoreThreshold: number;
         /** @description What a hit bears besides id, score and modality. `[metadata]` if absent. */
         Include: ("metadata" | "embedding")[];
+        /** @description Path of object keys of the metadata, joined by dots. */
+        FilterKey: string;
+        FilterValue: string | number | boolean;
+        /** a match */
+        MatchCondition: {
+            key: components["schemas"]["FilterKey"];
+            match: components["schemas"]["MatchValue"] | components["schemas"]["MatchAny"];
+        };
+        /** a value */
+        MatchValue: {
+            value: components["schemas"]["FilterValue"];
+        };
+        /** any of several values */
+        MatchAny: {
+            any: components["schemas"]["FilterValue"][];
+        };
+        /** a range */
+        RangeCondition: {
+            key: components["schemas"]["FilterKey"];
+            /** @description Of numbers; all bounds given must hold. */
+            range: {
+                gt?: number;
+                gte?: number;
+                lt?: number;
+                lte?: number;
+            };
+        };
+        /** an exists */
+        ExistsCondition: {
+            key: components["schemas"]["FilterKey"];
+            /** @description null and `[]` do not exist. */
+            exists: boolean;
+        };
+        /** a condition */
+        Condition: components["schemas"]["MatchCondition"] | components["schemas"]["RangeCondition"] | components["schemas"]["ExistsCondition"];
+        Conditions: components["schemas"]["Condition"][];
+        /** @description Over the metadata of items: all of `must`, at least one of `should` (if there are any), none of `must_not`. An array stands for its elements. Types are kept apart: 1 is neither "1" nor true. */
+        Filter: {
+            must?: components["schemas"]["Conditions"];
+            should?: components["schemas"]["Conditions"];
+            must_not?: components["schemas"]["Conditions"];
+        };
+        /** @description Maximal marginal relevance: 0 ranks by cosine alone, 1 by being unlike the hits before. The best hit stays first; scores stay cosines. */
+        Diversity: number;
+        /** @description `item` (the default): a long sound once, by its best window. `segment`: each window a hit. `metadata.KEY`: of hits with equal values only the best; those without the key stay. */
+        GroupBy: string;
+        /** @description Each picture found gets the box of the phrase; `true` takes the words of the query. Needs a model with a grounding head, else a 422; at most 100 hits a page. */
+        Ground: true | string;
+        /** a stored item */
+        ItemQuery: {
+            item_id: components["schemas"]["ItemId"];
+        };
         SearchRequest: {
-            query: components["schemas"]["Content"];
+            /** @description A content, or an item of the collection, which is not among its own hits. */
+            query: string | components["schemas"]["ItemQuery"] | components["schemas"]["WeightedContent"] | components["schemas"]["Part"];
             modalities?: components["schemas"]["Modalities"];
+            filter?: components["schemas"]["Filter"];
+            diversity?: components["schemas"]["Diversity"];
+            group_by?: components["schemas"]["GroupBy"];
+            ground?: components["schemas"]["Ground"];
             limit?: components["schemas"]["SearchLimit"];
             offset?: components["schemas"]["SearchOffset"];
             score_threshold?: components["schemas"]["ScoreThreshold"];
@@ -728,6 +785,11 @@ export interface components {
             text?: string[];
             /** @description One for each `file` and `text`, in their order. */
             weight?: components["schemas"]["Weight"][];
+            filter?: components["schemas"]["Filter"];
+            diversity?: components["schemas"]["Diversity"];
+            group_by?: components["schemas"]["GroupBy"];
+            /** @description The phrase; `true` for the words of the query. */
+            ground?: string;
             modalities?: components["schemas"]["Modalities"];
             limit?: components["schemas"]["SearchLimit"];
             offset?: components["schemas"]["SearchOffset"];
@@ -741,6 +803,13 @@ export interface components {
             modality: components["schemas"]["Modality"];
             metadata?: components["schemas"]["Metadata"];
             segment?: components["schemas"]["Segment"];
+            /** @description Of a picture, where `ground` was asked for. */
+            grounding?: {
+                phrase: string;
+                box: components["schemas"]["Box"];
+                /** @description Cosine of the phrase and what the box holds. */
+                score?: number;
+            };
             embedding?: components["schemas"]["Vector"];
             /** @description Path of the original. */
             media_url: string;
@@ -1352,6 +1421,8 @@ export interface operations {
                 cursor?: string;
                 /** @description Items a page. */
                 limit?: number;
+                /** @description Only these items: a `Filter` as JSON text. */
+                filter?: string;
             };
             header?: {
                 /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */

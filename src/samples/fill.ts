@@ -64,7 +64,7 @@ async function createCollection(collections: CollectionService): Promise<void> {
 }
 
 async function knownIds(items: ItemService): Promise<Set<string>> {
-  const { items: page } = await items.list(SAMPLES, 1000)
+  const { items: page } = await items.list(SAMPLES, { limit: 1000 })
   return new Set(page.map(({ id }) => id))
 }
 

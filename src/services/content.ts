@@ -156,7 +156,7 @@ export class ContentEncoder {
       throw new DomainError('unprocessable-content', 'The content has no part; give at least a text, picture or sound.')
     }
     const parts = await Promise.all(content.map((part) => this.encodePart(part, signal)))
-    const vectors = parts.map((part) => meanOf(part.points))
+    const vectors = parts.map((part) => meanOf(part.points.map((point) => point.vector)))
     const modalities = new Set(parts.map((part) => part.modality))
     return {
       vector: weightedSum(
@@ -276,11 +276,11 @@ function assertTakes(modality: Modality, takes: readonly Modality[]): void {
 }
 
 /** One vector stays bit for bit what it was; several become their normalised mean. */
-function meanOf(points: readonly Point[]): Float32Array {
-  if (points.length === 1) return points[0]!.vector
+export function meanOf(vectors: readonly Float32Array[]): Float32Array {
+  if (vectors.length === 1) return vectors[0]!
   return weightedSum(
-    points.map((point) => point.vector),
-    points.map(() => 1),
+    vectors,
+    vectors.map(() => 1),
   )
 }
 

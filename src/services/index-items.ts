@@ -9,6 +9,7 @@ import { buffer } from 'node:stream/consumers'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { DomainError } from '../errors.ts'
 import type { Modality } from '../modality.ts'
+import type { Filter } from '../vectors/filter.ts'
 import type { Payload, Segment, StoredItem, VectorStore } from '../vectors/store.ts'
 import { assertMetadataFits, type CollectionService } from './collections.ts'
 import type { Content, ContentEncoder, ContentPart, EncodedPart, MediaInfo } from './content.ts'
@@ -137,8 +138,11 @@ export class ItemService {
   }
 
   /** In code point order of id, those after `afterId`. @throws DomainError `not-found` (collection) */
-  async list(collection: string, limit: number, afterId?: string): Promise<{ items: Item[]; more: boolean }> {
-    const query = { limit: limit + 1, ...(afterId !== undefined && { afterId }) }
+  async list(
+    collection: string,
+    { limit, afterId, filter }: { limit: number; afterId?: string | undefined; filter?: Filter | undefined },
+  ): Promise<{ items: Item[]; more: boolean }> {
+    const query = { limit: limit + 1, ...(afterId !== undefined && { afterId }), ...(filter && { filter }) }
     const stored = await this.#deps.store.listItems(collection, query)
     return { items: stored.slice(0, limit).map(itemOf), more: stored.length > limit }
   }

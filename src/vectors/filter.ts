@@ -11,20 +11,15 @@
 
 export type Scalar = string | number | boolean
 
-export interface MatchValue {
+export interface Match {
   key: string
-  match: { value: Scalar }
-}
-
-export interface MatchAny {
-  key: string
-  match: { any: Scalar[] }
+  match: { value: Scalar } | { any: Scalar[] }
 }
 
 export interface Range {
   key: string
   /** At least one bound; all given must hold. Numbers only. */
-  range: { gt?: number; gte?: number; lt?: number; lte?: number }
+  range: { gt?: number | undefined; gte?: number | undefined; lt?: number | undefined; lte?: number | undefined }
 }
 
 export interface Exists {
@@ -32,10 +27,10 @@ export interface Exists {
   exists: boolean
 }
 
-export type Condition = MatchValue | MatchAny | Range | Exists
+export type Condition = Match | Range | Exists
 
 export interface Filter {
-  must?: Condition[]
-  should?: Condition[]
-  must_not?: Condition[]
+  must?: Condition[] | undefined
+  should?: Condition[] | undefined
+  must_not?: Condition[] | undefined
 }

@@ -14,8 +14,21 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Connection, connect, Index, type Table } from '@lancedb/lancedb'
 import { DomainError } from '../errors.ts'
+import type { Filter } from './filter.ts'
+import { filterSql } from './filter-sql.ts'
 import { DurableTree, fsyncPath } from './fsync-tree.ts'
-import { collectionOf, compareIds, hitOf, ITEM_COLUMNS, itemsOf, type Row, rowsOf, schemaOf, scoreOf } from './rows.ts'
+import {
+  collectionOf,
+  compareIds,
+  factsOfPayload,
+  hitOf,
+  ITEM_COLUMNS,
+  itemsOf,
+  type Row,
+  rowsOf,
+  schemaOf,
+  scoreOf,
+} from './rows.ts'
 import { Serial } from './serial.ts'
 import { sqlIn, sqlString } from './sql.ts'
 import type {
@@ -115,12 +128,21 @@ class LanceCollection {
     return itemsOf(rows as Row[])[0]
   }
 
-  list({ afterId, limit }: ListQuery): Promise<StoredItem[]> {
+  vectors(id: string): Promise<Float32Array[] | undefined> {
+    return this.#read(async () => {
+      const query = this.#table.query().where(`item_id = ${sqlString(id)}`)
+      const rows = (await query.select(['item_id', 'point', 'vector']).toArray()) as Row[]
+      if (rows.length === 0) return undefined
+      return rows.sort((a, b) => a.point - b.point).map((row) => Float32Array.from(row.vector!))
+    })
+  }
+
+  list({ afterId, limit, filter }: ListQuery): Promise<StoredItem[]> {
     return this.#read(async () => {
       const after = afterId === undefined ? '' : ` AND item_id > ${sqlString(afterId)}`
       const page = await this.#table
         .query()
-        .where(`point = 0${after}`)
+        .where(`point = 0${after}${andFilter(filter)}`)
         .select(['item_id'])
         .orderBy({ columnName: 'item_id', ascending: true })
         .limit(limit)
@@ -139,11 +161,14 @@ class LanceCollection {
       for (let points = wanted * 2; ; points *= 4) {
         const rows = await this.#nearest(query, points)
         const best = new Map<string, Row>()
-        for (const row of rows) if (!best.has(row.item_id)) best.set(row.item_id, row)
+        for (const row of rows) {
+          const key = query.eachSegment ? `${row.point}/${row.item_id}` : row.item_id
+          if (!best.has(key)) best.set(key, row)
+        }
         if (best.size < wanted && rows.length === points) continue
         return [...best.values()]
           .filter((row) => scoreOf(row) >= (query.scoreThreshold ?? -1))
-          .sort((a, b) => scoreOf(b) - scoreOf(a) || compareIds(a.item_id, b.item_id))
+          .sort((a, b) => scoreOf(b) - scoreOf(a) || compareIds(a.item_id, b.item_id) || a.point - b.point)
           .slice(query.offset, wanted)
           .map(hitOf)
       }
@@ -153,7 +178,9 @@ class LanceCollection {
   async #nearest(query: SearchQuery, points: number): Promise<Row[]> {
     const columns = [...ITEM_COLUMNS, '_distance', ...(query.withVector ? ['vector'] : [])]
     const search = this.#table.vectorSearch(query.vector).distanceType('cosine').select(columns).limit(points)
-    if (query.modalities) search.where(sqlIn('modality', query.modalities))
+    const modalities = query.modalities ? sqlIn('modality', query.modalities) : 'true'
+    const where = modalities + andFilter(query.filter)
+    if (where !== 'true') search.where(where)
     return (await search.toArray()) as Row[]
   }
 
@@ -284,6 +311,10 @@ export class LanceVectorStore implements VectorStore {
     return (await this.#need(collection)).get(id)
   }
 
+  async getVectors(collection: string, id: string): Promise<Float32Array[] | undefined> {
+    return (await this.#need(collection)).vectors(id)
+  }
+
   async deleteItem(collection: string, id: string): Promise<StoredItem | undefined> {
     return (await this.#need(collection)).delete(id)
   }
@@ -358,13 +389,26 @@ export class LanceVectorStore implements VectorStore {
 
   #open(name: string): Promise<LanceCollection> {
     const opening = this.#connect()
-      .then(async (connection) => LanceCollection.open(await connection.openTable(name), this.#path(name)))
+      .then(async (connection) => LanceCollection.open(await this.#upToDate(connection, name), this.#path(name)))
       .catch((error: unknown) => {
         this.#collections.delete(name)
         throw unavailable(error)
       })
     this.#collections.set(name, opening)
     return opening
+  }
+
+  /** Tables from before filters have no facts; they are written again with them, as one new version. */
+  async #upToDate(connection: Connection, name: string): Promise<Table> {
+    const table = await connection.openTable(name)
+    const schema = await table.schema()
+    if (schema.fields.some((field) => field.name === 'facts')) return table
+    const rows = (await table.query().toArray()) as Row[]
+    const whole = rows.map((row) => ({ ...row, vector: Array.from(row.vector!), facts: factsOfPayload(row.payload) }))
+    table.close()
+    const fresh = schemaOf(collectionOf(schema))
+    if (whole.length === 0) return connection.createEmptyTable(name, fresh, { mode: 'overwrite' })
+    return connection.createTable(name, whole, { mode: 'overwrite', schema: fresh })
   }
 
   async #need(name: string): Promise<LanceCollection> {
@@ -382,6 +426,12 @@ async function hasManifest(path: string): Promise<boolean> {
 
 function noSuchCollection(name: string): DomainError {
   return new DomainError('not-found', `There is no collection '${name}'.`)
+}
+
+/** ` AND …`, or nothing. */
+function andFilter(filter: Filter | undefined): string {
+  const sql = filter && filterSql(filter)
+  return sql === undefined ? '' : ` AND ${sql}`
 }
 
 async function guarded<T>(task: () => Promise<T>): Promise<T> {

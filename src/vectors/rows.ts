@@ -2,13 +2,14 @@
  * How items lie in a Lance table: one row a point, everything but vector and segment repeated in each row of an item, so
  * that a filter or a hit needs no second look-up.
  *
- *   item_id | point | modality | sha256 | start_ms | end_ms | payload (JSON) | vector float32[D]
+ *   item_id | point | modality | sha256 | start_ms | end_ms | payload (JSON) | facts (facts.ts) | vector float32[D]
  *
  * (item_id, point) is unique; `point` counts from 0. What the collection itself is stands in the schema's metadata, so
  * that table and description come into being in one commit.
  */
 import { Field, FixedSizeList, Float32, Int32, Schema, Utf8 } from 'apache-arrow'
 import type { Modality } from '../modality.ts'
+import { factsOf } from './facts.ts'
 import type { Hit, ItemRecord, NewCollection, NewItem, Payload, Segment, StoredItem } from './store.ts'
 
 const METADATA_KEY = 'onepeace.collection'
@@ -23,6 +24,7 @@ export interface Row {
   start_ms: number | null
   end_ms: number | null
   payload: string
+  facts?: string
   vector?: Iterable<number>
   _distance?: number
 }
@@ -39,6 +41,7 @@ export function schemaOf(collection: NewCollection): Schema {
       new Field('start_ms', new Int32(), true),
       new Field('end_ms', new Int32(), true),
       text('payload'),
+      text('facts'),
       new Field('vector', vector, false),
     ],
     new Map([[METADATA_KEY, JSON.stringify(collection)]]),
@@ -54,6 +57,7 @@ export function collectionOf(schema: { metadata: Map<string, string> }): NewColl
 
 export function rowsOf(item: NewItem): Record<string, unknown>[] {
   const payload = JSON.stringify(item.payload)
+  const facts = factsOf(item.payload.metadata)
   return item.points.map(({ vector, segment }, point) => ({
     item_id: item.id,
     point,
@@ -62,9 +66,12 @@ export function rowsOf(item: NewItem): Record<string, unknown>[] {
     start_ms: segment?.startMs ?? null,
     end_ms: segment?.endMs ?? null,
     payload,
+    facts,
     vector,
   }))
 }
+
+export const factsOfPayload = (payload: string): string => factsOf((JSON.parse(payload) as Payload).metadata)
 
 function recordOf(row: Row): ItemRecord {
   const payload = JSON.parse(row.payload) as Payload

@@ -80,6 +80,8 @@ export interface SearchQuery {
   filter?: Filter
   /** Only hits with at least this cosine. */
   scoreThreshold?: number
+  /** Whether each window of a long sound is a hit of its own; else an item is one hit, by its best window. */
+  eachSegment?: boolean
   /** Whether hits bear the vector of their best point. */
   withVector?: boolean
 }
@@ -109,11 +111,13 @@ export interface VectorStore {
   putItem(collection: string, item: NewItem): Promise<StoredItem | undefined>
   /** @throws DomainError `not-found` (collection) */
   getItem(collection: string, id: string): Promise<StoredItem | undefined>
+  /** Its vectors in order of point. @throws DomainError `not-found` (collection) */
+  getVectors(collection: string, id: string): Promise<Float32Array[] | undefined>
   /** @returns what it deleted. @throws DomainError `not-found` (collection) */
   deleteItem(collection: string, id: string): Promise<StoredItem | undefined>
   /** In code point order of id. @throws DomainError `not-found` (collection) */
   listItems(collection: string, query: ListQuery): Promise<StoredItem[]>
-  /** Best first, an item at most once; equal scores in order of id. @throws DomainError `not-found` (collection) */
+  /** Best first, an item at most once (but for `eachSegment`); equal scores in order of id. @throws DomainError `not-found` (collection) */
   search(collection: string, query: SearchQuery): Promise<Hit[]>
 
   /** Of the given hashes, those that some item of some collection refers to; all referred to if none are given. */

@@ -108,10 +108,105 @@ describe('POST /v1/collections/{name}/search', () => {
     ['limit 1001', { query: 'a', limit: 1001 }, 400, 'invalid-request', 'zoo'],
     ['a limit in quotes', { query: 'a', limit: '5' }, 400, 'invalid-request', 'zoo'],
     ['a modality there is not', { query: 'a', modalities: ['video'] }, 400, 'invalid-request', 'zoo'],
-    ['filters, which come later', { query: 'a', filter: {} }, 400, 'invalid-request', 'zoo'],
-    ['item ids, which come later', { query: { item_id: 'dog' } }, 400, 'invalid-request', 'zoo'],
   ])('refuses %s', async (_, payload, status, code, name) => {
     const response = await search(payload, name)
     expect([response.statusCode, response.json().code]).toEqual([status, code])
+  })
+})
+
+describe('search options', () => {
+  const url = '/v1/collections/album'
+  beforeAll(async () => {
+    await call(h.app, { method: 'POST', url: '/v1/collections', payload: { name: 'album' } })
+    const add = (payload: object) => call(h.app, { method: 'POST', url: `${url}/items`, payload })
+    for (let n = 0; n < 12; n++) await add({ id: `n${n}`, input: `text ${n}`, metadata: { n, half: n % 2 } })
+    await add({ id: 'photo', input: { type: 'image_url', image_url: { url: dataUrl(png(40, 20)) } } })
+    await add({ id: 'song', input: { type: 'audio_url', audio_url: { url: dataUrl(wav(30, 300), 'audio/wav') } } })
+  })
+  const find = async (payload: object) => (await search(payload, 'album')).json()
+  const ids = async (payload: object): Promise<string[]> =>
+    (await find(payload)).hits.map(({ id }: { id: string }) => id)
+  const odd = { must: [{ key: 'half', match: { value: 1 } }] }
+
+  it('a filter narrows hits and lists alike, in JSON, form and query', async () => {
+    const found = await ids({ query: 'text 1', filter: odd })
+    expect(found[0]).toBe('n1')
+    expect([...found].sort()).toEqual(['n1', 'n11', 'n3', 'n5', 'n7', 'n9'])
+    const sent = await form([
+      ['text', 'text 1'],
+      ['filter', JSON.stringify(odd)],
+    ])
+    const byForm = (await call(h.app, { method: 'POST', url: `${url}/search`, ...sent })).json()
+    expect(byForm.hits.map(({ id }: { id: string }) => id)).toEqual(found)
+    const query = `?filter=${encodeURIComponent(JSON.stringify(odd))}&limit=4`
+    const page = (await call(h.app, { method: 'GET', url: `${url}/items${query}` })).json()
+    const next = (await call(h.app, { method: 'GET', url: `${url}/items${query}&cursor=${page.next_cursor}` })).json()
+    expect([...page.items, ...next.items].map(({ id }) => id)).toEqual([...found].sort())
+  })
+
+  it('refuses a filter outside the grammar, whatever it holds', async () => {
+    for (const filter of [
+      { must: [{ key: 'n' }] },
+      { must: [{ key: 'n', range: {} }] },
+      { must: [{ key: 'n', range: { gt: '1' } }] },
+      { must: [{ key: 'n', match: { value: null } }] },
+      { must: [{ key: 'a\u0000b', exists: true }] },
+      { must: [{ key: 'n', match: { value: 'a\u0000b' } }] },
+      { must: [{ key: 'n', match: { value: '\ud800' } }] },
+      { unknown: [] },
+    ]) {
+      expect((await search({ query: 'a', filter }, 'album')).statusCode, JSON.stringify(filter)).toBe(400)
+    }
+    for (const filter of ['{', '[]', '{"must":[{}]}']) {
+      const list = `${url}/items?filter=${encodeURIComponent(filter)}`
+      expect((await call(h.app, { method: 'GET', url: list })).statusCode, filter).toBe(400)
+    }
+  })
+
+  it('a stored item is searched with, and is not its own hit', async () => {
+    const like = await ids({ query: { item_id: 'n1' }, limit: 3 })
+    expect(like).toEqual((await ids({ query: 'text 1', limit: 4 })).slice(1))
+    expect(await ids({ query: { item_id: 'song' }, limit: 100 })).not.toContain('song')
+    expect((await search({ query: { item_id: 'none' } }, 'album')).json().code).toBe('not-found')
+  })
+
+  it('diversity keeps the best hit first and reorders the others; none changes nothing', async () => {
+    const plain = await ids({ query: 'text 1', limit: 14 })
+    expect(await ids({ query: 'text 1', limit: 14, diversity: 0 })).toEqual(plain)
+    const diverse = await ids({ query: 'text 1', limit: 14, diversity: 0.9 })
+    expect(diverse[0]).toBe(plain[0])
+    expect(diverse).not.toEqual(plain)
+    expect([...diverse].sort()).toEqual([...plain].sort())
+    const page = await ids({ query: 'text 1', limit: 3, offset: 2, diversity: 0.9 })
+    expect(page).toEqual(diverse.slice(2, 5))
+    expect((await find({ query: 'text 1', diversity: 0.5 })).hits[0].embedding).toBeUndefined()
+  })
+
+  it('groups by a key of the metadata, or not even by item', async () => {
+    const grouped = await ids({ query: 'text 1', group_by: 'metadata.half', modalities: ['text'] })
+    expect(grouped).toHaveLength(2)
+    expect(grouped[0]).toBe('n1')
+    const windows = (await find({ query: 'x', group_by: 'segment', modalities: ['audio'] })).hits
+    expect(windows.length).toBeGreaterThan(1)
+    expect(new Set(windows.map(({ segment }: { segment: object }) => JSON.stringify(segment))).size).toBe(
+      windows.length,
+    )
+    expect(await ids({ query: 'x', modalities: ['audio'] })).toEqual(['song'])
+    expect((await search({ query: 'x', group_by: 'n' }, 'album')).statusCode).toBe(400)
+  })
+
+  it('points at the phrase in each picture found', async () => {
+    expect((await search({ query: 'a dog', ground: true }, 'album')).json().code).toBe('unsupported-by-model')
+    h.encoder.heads = [{ name: 'boxes', task: 'grounding', inputs: ['text', 'image'], classes: 4 }]
+    h.encoder.answer = () => ({ logits: new Float32Array(4), dims: [4], boxes: Float32Array.of(0.25, 0.5, 0.75, 1) })
+    const { hits } = await find({ query: 'a dog', ground: true, limit: 20 })
+    const photo = hits.find(({ id }: { id: string }) => id === 'photo')
+    expect(photo.grounding).toMatchObject({ phrase: 'a dog', box: { x1: 10, y1: 10, x2: 30, y2: 20 } })
+    expect(hits.filter(({ grounding }: { grounding?: object }) => grounding)).toHaveLength(1)
+    const named = await find({ query: { item_id: 'n1' }, ground: 'the red car', modalities: ['image'] })
+    expect(named.hits[0].grounding.phrase).toBe('the red car')
+    expect((await search({ query: { item_id: 'n1' }, ground: true }, 'album')).statusCode).toBe(422)
+    expect((await search({ query: 'a dog', ground: true, limit: 101 }, 'album')).statusCode).toBe(413)
+    h.encoder.heads = []
   })
 })

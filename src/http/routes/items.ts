@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Item, ItemDraft, OriginalMedia } from '../../services/index-items.ts'
 import { partsNamed, readBody } from '../body.ts'
 import { contentOf } from '../content-body.ts'
-import { invalid, type Schemas } from '../openapi.ts'
+import { type Contract, invalid, type Schemas } from '../openapi.ts'
 import { raced } from '../plugins/deadline.ts'
 import { HttpProblem } from '../problems.ts'
 import type { RouteContext } from '../route.ts'
@@ -24,7 +24,11 @@ export function itemRoutes({ add, contract, deps: { items } }: RouteContext): vo
   })
   add('listItems', async (request): Promise<Schemas['ItemList']> => {
     const { collection } = namesOf(request)
-    const { items: page, more } = await items.list(collection, Number(request.checked.limit), afterIdOf(request))
+    const { items: page, more } = await items.list(collection, {
+      limit: Number(request.checked.limit),
+      afterId: afterIdOf(request),
+      filter: filterOf(request, contract),
+    })
     const body: Schemas['ItemList'] = { items: page.map((item) => itemBody(collection, item)) }
     if (more) body.next_cursor = Buffer.from(page.at(-1)!.id).toString('base64url')
     return body
@@ -86,6 +90,18 @@ function afterIdOf(request: FastifyRequest): string | undefined {
     ])
   }
   return id
+}
+
+/** In a query a filter is JSON text. */
+function filterOf(request: FastifyRequest, contract: Contract): Schemas['Filter'] | undefined {
+  const { filter } = request.checked
+  if (filter === undefined) return undefined
+  try {
+    return contract.check('Filter', JSON.parse(String(filter)))
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    throw invalid('The filter is not JSON.', [{ pointer: '/query/filter', detail: 'must be a JSON object' }])
+  }
 }
 
 function created(reply: FastifyReply, collection: string, item: Item): FastifyReply {

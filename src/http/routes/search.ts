@@ -1,11 +1,11 @@
 /** `/v1/collections/{collection}/search`. */
-import type { Content } from '../../services/content.ts'
-import type { SearchHit } from '../../services/search.ts'
+import type { SearchHit, SearchRequest } from '../../services/search.ts'
 import { type Body, partsNamed, readBody } from '../body.ts'
 import { contentOf } from '../content-body.ts'
 import { invalid, type Schemas } from '../openapi.ts'
 import { raced } from '../plugins/deadline.ts'
 import type { RouteContext } from '../route.ts'
+import { boxBody } from './heads.ts'
 import { mediaUrlOf } from './items.ts'
 
 export function searchRoutes({ add, contract, deps }: RouteContext): void {
@@ -22,6 +22,10 @@ export function searchRoutes({ add, contract, deps }: RouteContext): void {
         offset: options.offset ?? 0,
         modalities: options.modalities,
         scoreThreshold: options.score_threshold,
+        filter: options.filter,
+        diversity: options.diversity,
+        groupBy: options.group_by,
+        ground: options.ground === 'true' && body.kind === 'form' ? true : options.ground,
         withEmbedding: include.includes('embedding'),
       },
       request.deadline,
@@ -32,8 +36,12 @@ export function searchRoutes({ add, contract, deps }: RouteContext): void {
 }
 
 /** All files and texts of a form are the parts of one query; weights, if given, are one for each in order. */
-function queryOf(body: Body<'SearchRequest', 'SearchForm'>): Content {
-  if (body.kind === 'json') return contentOf(body.json.query, '/query')
+function queryOf(body: Body<'SearchRequest', 'SearchForm'>): SearchRequest['query'] {
+  if (body.kind === 'json') {
+    const { query } = body.json
+    if (typeof query !== 'string' && 'item_id' in query) return { itemId: query.item_id }
+    return contentOf(query, '/query')
+  }
   const parts = partsNamed(body.parts, ['file', 'text'])
   const { weight: weights } = body.form
   if (weights === undefined) return parts
@@ -45,13 +53,14 @@ function queryOf(body: Body<'SearchRequest', 'SearchForm'>): Content {
 }
 
 function hitBody(collection: string, hit: SearchHit, include: readonly string[]): Schemas['Hit'] {
-  const { id, score, modality, metadata, segment, embedding } = hit
+  const { id, score, modality, metadata, segment, embedding, grounding } = hit
   return {
     id,
     score,
     modality,
     ...(include.includes('metadata') && { metadata }),
     ...(segment && { segment: { start_ms: segment.startMs, end_ms: segment.endMs } }),
+    ...(grounding && { grounding: { ...grounding, box: boxBody(grounding.box) } }),
     ...(embedding && { embedding: Array.from(embedding) }),
     media_url: mediaUrlOf(collection, id),
   }

@@ -1,0 +1,55 @@
+/**
+ * What a filter can ask of an item's metadata, as one string that SQL can search:
+ *
+ *   SEP "e:<key>" SEP "s:<key>=<JSON string>" SEP "b:<key>=true" SEP "n:<key>=<16 hex digits>" SEP …
+ *
+ * A key is the JSON string of the path of object keys joined by dots, so neither keys nor values can hold SEP (a control
+ * character, which JSON escapes). Elements of arrays are facts of the array's own key. Numbers are written so that their order
+ * as text is their order as numbers.
+ */
+import type { Scalar } from './filter.ts'
+
+export const SEPARATOR = '\u0001'
+
+/** @returns '' for what has no facts */
+export function factsOf(metadata: unknown): string {
+  const facts = new Set(isObject(metadata) ? membersOf(metadata, '') : [])
+  return facts.size === 0 ? '' : SEPARATOR + [...facts].join(SEPARATOR) + SEPARATOR
+}
+
+function* membersOf(value: object, prefix: string): Generator<string> {
+  for (const [key, member] of Object.entries(value)) yield* factsAt(member, prefix + key)
+}
+
+function* factsAt(value: unknown, key: string): Generator<string> {
+  if (value === null || (Array.isArray(value) && value.length === 0)) return
+  if (Array.isArray(value)) {
+    for (const element of value) yield* factsAt(element, key)
+    return
+  }
+  yield existsFact(key)
+  if (isObject(value)) yield* membersOf(value, `${key}.`)
+  else yield scalarFact(key, value as Scalar)
+}
+
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+export const existsFact = (key: string): string => `e:${JSON.stringify(key)}`
+
+export function scalarFact(key: string, value: Scalar): string {
+  if (typeof value === 'number') return numberPrefix(key) + sortable(value)
+  return `${typeof value === 'string' ? 's' : 'b'}:${JSON.stringify(key)}=${JSON.stringify(value)}`
+}
+
+export const numberPrefix = (key: string): string => `n:${JSON.stringify(key)}=`
+
+/** 64 bits of IEEE 754 as hex: of positive numbers the sign bit set, of negative ones all bits turned. -0 is 0. */
+export function sortable(value: number): string {
+  const view = new DataView(new ArrayBuffer(8))
+  view.setFloat64(0, value === 0 ? 0 : value)
+  const bits = view.getBigUint64(0)
+  const sign = 1n << 63n
+  const ordered = bits & sign ? ~bits & (sign | (sign - 1n)) : bits | sign
+  return ordered.toString(16).padStart(16, '0')
+}
