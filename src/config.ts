@@ -16,6 +16,8 @@ export interface Config {
   modelDir: string
   /** Whether serving other machines without keys was asked for. */
   noAuth: boolean
+  /** Whether pictures and sounds given by their address are fetched. */
+  remoteFetch: boolean
   logLevel: LogLevel
   limits: Readonly<Limits>
 }
@@ -48,7 +50,8 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     port: wholeNumber(flags.port ?? env.ONEPEACE_PORT ?? '8080', 'The port', 0, 65_535, wrong),
     dataDir: flags.data ?? env.ONEPEACE_DATA ?? './data',
     modelDir: flags.model ?? env.ONEPEACE_MODEL ?? DEFAULT_MODEL,
-    noAuth: flags.auth === false || isYes(env.ONEPEACE_NO_AUTH, wrong),
+    noAuth: flags.auth === false || isYes('ONEPEACE_NO_AUTH', env, wrong),
+    remoteFetch: isYes('ONEPEACE_REMOTE_FETCH', env, wrong, true),
     logLevel: logLevelOf(env.ONEPEACE_LOG_LEVEL ?? 'warn', wrong),
     limits: Object.freeze(limitsOf(env, wrong)),
   }
@@ -73,10 +76,10 @@ function wholeNumber(text: string, what: string, min: number, max: number, wrong
   return value
 }
 
-function isYes(text: string | undefined, wrong: string[]): boolean {
-  if (text !== undefined && !['0', '1', 'true', 'false', ''].includes(text)) {
-    wrong.push(`ONEPEACE_NO_AUTH must be 1 or 0, not '${text}'.`)
-  }
+function isYes(variable: string, env: NodeJS.ProcessEnv, wrong: string[], preset = false): boolean {
+  const text = env[variable] ?? ''
+  if (text === '') return preset
+  if (!['0', '1', 'true', 'false'].includes(text)) wrong.push(`${variable} must be 1 or 0, not '${text}'.`)
   return text === '1' || text === 'true'
 }
 

@@ -9,6 +9,7 @@ import type { Encoder } from '../encoder/encoder.ts'
 import { openLocalEncoder } from '../encoder/local-encoder.ts'
 import type { AppDeps } from '../http/route.ts'
 import { MediaDecoder } from '../media/decoder.ts'
+import { RemoteFetcher } from '../media/remote-fetch.ts'
 import { sniffMedia } from '../media/sniff.ts'
 import { AudioPreparer } from '../preprocess/preparer.ts'
 import { Tokenizer } from '../preprocess/tokenizer.ts'
@@ -41,14 +42,21 @@ export interface Services extends AppDeps {
   close(): Promise<void>
 }
 
+type ModelConfig = Pick<Config, 'modelDir' | 'limits' | 'remoteFetch'>
+
 /** Returns before the model is loaded; `encoder.ready()` tells when it is. @throws BundleError */
-export async function openModel(modelDir: string, limits: Limits): Promise<ModelHalf> {
+export async function openModel({ modelDir, limits, remoteFetch }: ModelConfig): Promise<ModelHalf> {
   const bundle = await openBundle(modelDir)
   const encoder = openLocalEncoder(bundle.dir, bundle.manifest)
   const media = new MediaDecoder({ maxPixels: limits.maxImagePixels, maxSeconds: limits.maxAudioSeconds })
   const audio = new AudioPreparer()
+  const fetcher = new RemoteFetcher({
+    maxBytes: limits.maxFetchBytes,
+    timeoutMs: limits.fetchTimeoutMs,
+    enabled: remoteFetch,
+  })
   const tokenizer = await loadTokenizer(bundle)
-  const content = new ContentEncoder({ encoder, tokenizer, sniff: sniffMedia, media, audio, limits })
+  const content = new ContentEncoder({ encoder, tokenizer, sniff: sniffMedia, media, audio, fetcher, limits })
   return {
     info: await infoOf(bundle, limits),
     encoder,
@@ -62,7 +70,7 @@ export async function openModel(modelDir: string, limits: Limits): Promise<Model
 
 /** @throws BundleError, DataDirError, DomainError `vector-store-unavailable` */
 export async function openServices(config: Config): Promise<Services> {
-  const model = await openModel(config.modelDir, config.limits)
+  const model = await openModel(config)
   try {
     const data = await openDataDir(config.dataDir)
     try {
@@ -109,6 +117,7 @@ export function connectServices(
     keeper,
     collections,
     heads,
+    content,
     embed: new EmbedService(content, models),
     zeroShot: new ZeroShotService(content, models),
     items,

@@ -24,7 +24,7 @@ export async function embed(inputs: readonly string[], flags: EmbedFlags): Promi
   for (const input of inputs) parts.push([input, await partOf(input)])
   for (const text of texts) parts.push([text, { kind: 'text', text, weight: 1 }])
   const config = loadConfig({ model: flags.model })
-  const model = await openModel(config.modelDir, config.limits)
+  const model = await openModel(config)
   try {
     for (const [input, part] of parts) {
       const { vector, modality } = await model.content.encode([part])

@@ -75,7 +75,7 @@ export async function measureNano(options: MeasureOptions): Promise<Findings & {
   const config = loadConfig({ data: dataDir, model })
   const services = await openServices(config)
   const app = await buildApp(config, services)
-  const { heads, close } = await openModel(config.modelDir, config.limits)
+  const { heads, close } = await openModel(config)
   const specs = (await openBundle(config.modelDir)).manifest.heads ?? []
   try {
     const url = await app.listen({ host: '127.0.0.1', port: 0, listenTextResolver: () => '' })

@@ -22,9 +22,9 @@ function partOf(part: WirePart, pointer: string): ContentPart {
     case 'text':
       return { kind: 'text', text: part.text, weight }
     case 'image_url':
-      return media('image', bytesOfUrl(part.image_url.url, `${pointer}/image_url/url`), weight)
+      return referred('image', part.image_url.url, `${pointer}/image_url/url`, weight)
     case 'audio_url':
-      return media('audio', bytesOfUrl(part.audio_url.url, `${pointer}/audio_url/url`), weight)
+      return referred('audio', part.audio_url.url, `${pointer}/audio_url/url`, weight)
     case 'input_audio':
       return media('audio', bytesOfBase64(part.input_audio.data, `${pointer}/input_audio/data`), weight)
   }
@@ -34,17 +34,16 @@ function media(expected: 'image' | 'audio', bytes: Uint8Array, weight: number): 
   return { kind: 'media', expected, bytes, weight }
 }
 
+function referred(expected: 'image' | 'audio', url: string, pointer: string, weight: number): ContentPart {
+  if (/^https?:/i.test(url)) return { kind: 'remote', url, expected, weight }
+  return media(expected, bytesOfUrl(url, pointer), weight)
+}
+
 function bytesOfUrl(url: string, pointer: string): Uint8Array {
-  if (/^https?:/i.test(url)) {
-    throw refused(
-      pointer,
-      'Remote fetching is not available in this version; send the bytes as a data: URL or multipart.',
-    )
-  }
   const comma = url.indexOf(',')
   const head = url.slice(0, comma)
   if (comma < 0 || comma > 256 || !/^data:[^,]*;base64$/i.test(head)) {
-    throw refused(pointer, 'The URL must be `data:[<MIME type>];base64,<data>`.')
+    throw refused(pointer, 'The URL must be `https://…`, `http://…` or `data:[<MIME type>];base64,<data>`.')
   }
   return bytesOfBase64(url.slice(comma + 1), pointer)
 }

@@ -428,7 +428,7 @@ export interface components {
             weight?: components["schemas"]["Weight"];
         };
         MediaUrl: {
-            /** @description `data:[<MIME type>];base64,<data>`, where the bytes and not the MIME type decide. Addresses to fetch (`https://…`) are not available in this version and are refused (400). */
+            /** @description `data:[<MIME type>];base64,<data>`, where the bytes and not the MIME type decide; or `https://…` or `http://…`, which is fetched: ports 80 and 443 of the public internet only, every redirect checked again, within 10 s and 32 MiB. An address that may not be fetched is a 400, one that cannot be a 422. */
             url: string;
         };
         /** a part */
@@ -846,6 +846,10 @@ export interface components {
             max_text_chars: number;
             max_image_pixels: number;
             max_audio_seconds: number;
+            /** @description Of one address that is fetched. */
+            max_fetch_bytes: number;
+            /** @description For one fetch, redirects included. */
+            fetch_timeout_ms: number;
             max_metadata_bytes: number;
         };
         ModelList: {

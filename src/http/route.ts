@@ -1,6 +1,7 @@
 /** What a route file is given, and how it adds the handlers of the contract's operations. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CollectionService } from '../services/collections.ts'
+import type { ContentEncoder } from '../services/content.ts'
 import type { EmbedService } from '../services/embed.ts'
 import type { HeadService } from '../services/heads.ts'
 import type { ItemService } from '../services/index-items.ts'
@@ -15,6 +16,7 @@ export interface AppDeps {
   items: ItemService
   search: SearchService
   heads: HeadService
+  content: Pick<ContentEncoder, 'local'>
   zeroShot: ZeroShotService
   models: ModelService
 }

@@ -39,7 +39,17 @@ export interface MediaPart extends MediaSource {
   weight: number
 }
 
-export type ContentPart = TextPart | MediaPart
+/** A picture or sound that lies elsewhere. */
+export interface RemotePart {
+  kind: 'remote'
+  url: string
+  expected: 'image' | 'audio'
+  weight: number
+}
+
+/** What is at hand. */
+export type LocalPart = TextPart | MediaPart
+export type ContentPart = LocalPart | RemotePart
 export type Content = readonly ContentPart[]
 
 /** What is known of the original, apart from its bytes. */
@@ -93,12 +103,15 @@ export interface ContentEncoderDeps {
     decode(bytes: Uint8Array, kind?: MediaKind, signal?: AbortSignal): Promise<DecodedImage | DecodedAudio>
     thumbnail(bytes: Uint8Array, sidePx: number): Promise<Buffer>
   }
+  fetcher?: { fetch(url: string, signal?: AbortSignal): Promise<Uint8Array> }
   audio: { prepare(sound: Sound, signal?: AbortSignal): Promise<AudioWindow[]> }
   limits: Limits
 }
 
 /** Decoded pictures and sounds held at once, over all requests: a 64 MP picture is 192 MB. */
 const MEDIA_AT_ONCE = 4
+/** Addresses being fetched at once, over all requests. */
+const FETCHES_AT_ONCE = 16
 /** Windows of one sound in the encoder's queue at once: a batch's worth. */
 const WINDOWS_AT_ONCE = 4
 /** Inputs of one request in the encoder's queue at once: enough to fill batches, too few to fill the queue alone. */
@@ -108,6 +121,7 @@ const TEXT_MEDIA: MediaInfo = { mimeType: 'text/plain; charset=utf-8', format: '
 export class ContentEncoder {
   readonly #deps: ContentEncoderDeps
   readonly #media = new Gate(MEDIA_AT_ONCE)
+  readonly #fetches = new Gate(FETCHES_AT_ONCE)
 
   constructor(deps: ContentEncoderDeps) {
     this.#deps = deps
@@ -176,9 +190,19 @@ export class ContentEncoder {
    */
   async encodePart(part: ContentPart, signal?: AbortSignal): Promise<EncodedPart> {
     signal?.throwIfAborted()
-    if (part.kind === 'text') return this.#encodeText(part.text, signal)
+    const local = await this.local(part, signal)
+    if (local.kind === 'text') return this.#encodeText(local.text, signal)
     const { modalities } = this.#deps.encoder
-    return this.withMedia([part], modalities, ([medium]) => this.#encodeMedium(medium!, signal), signal)
+    return this.withMedia([local], modalities, ([medium]) => this.#encodeMedium(medium!, signal), signal)
+  }
+
+  /** Fetches what lies elsewhere. @throws DomainError as `RemoteFetcher.fetch` */
+  async local(part: ContentPart, signal?: AbortSignal): Promise<LocalPart> {
+    if (part.kind !== 'remote') return part
+    const { fetcher } = this.#deps
+    if (fetcher === undefined) throw new DomainError('invalid-request', 'Nothing is fetched here; give the bytes.')
+    const bytes = await this.#fetches.run(() => fetcher.fetch(part.url, signal), signal)
+    return { kind: 'media', bytes, expected: part.expected, weight: part.weight }
   }
 
   /**

@@ -113,7 +113,7 @@ export class ItemService {
     createdAt = new Date().toISOString(),
   ): Promise<Item> {
     assertMetadataFits(metadata, this.#deps.models.info.limits.maxMetadataBytes)
-    const part = onlyPart(content)
+    const part = await this.#deps.content.local(onlyPart(content), signal)
     const bytes = part.kind === 'text' ? Buffer.from(part.text) : part.bytes
     const { modality, points, media, truncated } = await this.#deps.content.encodePart(part, signal)
     signal?.throwIfAborted()

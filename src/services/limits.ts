@@ -13,6 +13,10 @@ export interface Limits {
   maxImagePixels: number
   /** Length of a sound in seconds. */
   maxAudioSeconds: number
+  /** Bytes fetched from one address. */
+  maxFetchBytes: number
+  /** Time one fetch may take, redirects included. */
+  fetchTimeoutMs: number
   /** Bytes of an item's metadata as JSON. */
   maxMetadataBytes: number
 }
@@ -24,5 +28,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   maxTextChars: 100_000,
   maxImagePixels: 64_000_000,
   maxAudioSeconds: 30 * 60,
+  maxFetchBytes: 32 * 1024 * 1024,
+  fetchTimeoutMs: 10_000,
   maxMetadataBytes: 64 * 1024,
 })

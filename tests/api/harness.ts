@@ -10,6 +10,7 @@ import type { Encoder, EncoderInput, HeadInfo, HeadInputs, HeadOutput } from '..
 import { DomainError } from '../../src/errors.ts'
 import { buildApp } from '../../src/http/app.ts'
 import { MediaDecoder } from '../../src/media/decoder.ts'
+import type { RemoteFetcher } from '../../src/media/remote-fetch.ts'
 import { sniffMedia } from '../../src/media/sniff.ts'
 import { AudioPreparer } from '../../src/preprocess/preparer.ts'
 import { ContentEncoder } from '../../src/services/content.ts'
@@ -99,6 +100,7 @@ export interface HarnessOptions {
   limits?: Partial<Limits>
   host?: string
   dir?: string
+  fetcher?: RemoteFetcher
 }
 
 export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
@@ -107,7 +109,16 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const encoder = new FakeEncoder()
   const media = new MediaDecoder({ maxPixels: limits.maxImagePixels, maxSeconds: limits.maxAudioSeconds })
   const audio = new AudioPreparer()
-  const content = new ContentEncoder({ encoder, tokenizer, sniff: sniffMedia, media, audio, limits })
+  const { fetcher } = options
+  const content = new ContentEncoder({
+    encoder,
+    tokenizer,
+    sniff: sniffMedia,
+    media,
+    audio,
+    limits,
+    ...(fetcher && { fetcher }),
+  })
   const store = new LanceVectorStore(join(dir, 'vectors'))
   const info = {
     name: MODEL,

@@ -1,5 +1,6 @@
 /** `/v1/ground`, `/v1/classify`, `/v1/ask`: what the model says of one content, beyond its vector. */
-import type { ContentPart } from '../../services/content.ts'
+import type { FastifyRequest } from 'fastify'
+import type { ContentPart, LocalPart } from '../../services/content.ts'
 import type { GroundedPhrase, Scores } from '../../services/heads.ts'
 import type { LabelScore } from '../../services/zero-shot.ts'
 import { type Body, partsNamed, readBody } from '../body.ts'
@@ -8,12 +9,15 @@ import { invalid, type Schemas } from '../openapi.ts'
 import { raced } from '../plugins/deadline.ts'
 import type { RouteContext } from '../route.ts'
 
-export function headRoutes({ add, contract, deps: { heads, zeroShot, models } }: RouteContext): void {
+export function headRoutes({ add, contract, deps: { heads, zeroShot, models, content } }: RouteContext): void {
+  const only = (parts: readonly ContentPart[], request: FastifyRequest) =>
+    content.local(onlyPart(parts), request.deadline)
   add('groundPhrases', async (request): Promise<Schemas['GroundResponse']> => {
     const body = await readBody(request, contract, 'GroundRequest', 'GroundForm')
     const { phrases = [], head } = body.kind === 'json' ? body.json : body.form
     const parts = body.kind === 'json' ? contentOf(body.json.image, '/image') : partsNamed(body.parts, ['file'])
-    const grounding = heads.ground(mediaOf(parts, 'image'), phrases, { head, scored: true }, request.deadline)
+    const picture = mediaOf(await only(parts, request), 'picture')
+    const grounding = heads.ground(picture, phrases, { head, scored: true }, request.deadline)
     const { width, height, boxes, head: by } = await raced(request.deadline, grounding)
     return { image: { width, height }, results: boxes.map(groundedBody), head: by, model: models.info.name }
   })
@@ -31,13 +35,17 @@ export function headRoutes({ add, contract, deps: { heads, zeroShot, models } }:
       const results = await raced(request.deadline, zeroShot.classify(input, labels!, template, request.deadline))
       return { results: results satisfies LabelScore[], model }
     }
-    const scores = await raced(request.deadline, heads.classify(textOrMedia(input), head, request.deadline))
+    const scores = await raced(
+      request.deadline,
+      heads.classify(textOrMedia(await only(input, request)), head, request.deadline),
+    )
     return { results: classBodies(scores), head, truncated: scores.truncated, model }
   })
   add('askQuestion', async (request): Promise<Schemas['AskResponse']> => {
     const body = await readBody(request, contract, 'AskRequest', 'AskForm')
     const { question, candidates, head } = body.kind === 'json' ? body.json : body.form
-    const answering = heads.answer(mediaOf(inputOf(body)), question, { head, candidates }, request.deadline)
+    const medium = mediaOf(await only(inputOf(body), request))
+    const answering = heads.answer(medium, question, { head, candidates }, request.deadline)
     const answer = await raced(request.deadline, answering)
     const answers = answer.scores
       .slice(0, MAX_ANSWERS)
@@ -63,13 +71,11 @@ function onlyPart(parts: readonly ContentPart[]): ContentPart {
   throw invalid(`A head takes exactly one input; the request holds ${parts.length}.`)
 }
 
-function textOrMedia(parts: readonly ContentPart[]): Uint8Array | string {
-  const part = onlyPart(parts)
+function textOrMedia(part: LocalPart): Uint8Array | string {
   return part.kind === 'text' ? part.text : part.bytes
 }
 
-function mediaOf(parts: readonly ContentPart[], expected = 'picture or sound'): Uint8Array {
-  const part = onlyPart(parts)
+function mediaOf(part: LocalPart, expected = 'picture or sound'): Uint8Array {
   if (part.kind === 'media') return part.bytes
   throw invalid(`The input must be a ${expected}, not text.`)
 }

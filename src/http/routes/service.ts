@@ -39,6 +39,8 @@ function modelList(info: RouteContext['deps']['models']['info']): Schemas['Model
       max_text_chars: limits.maxTextChars,
       max_image_pixels: limits.maxImagePixels,
       max_audio_seconds: limits.maxAudioSeconds,
+      max_fetch_bytes: limits.maxFetchBytes,
+      fetch_timeout_ms: limits.fetchTimeoutMs,
       max_metadata_bytes: limits.maxMetadataBytes,
     },
   }
