@@ -5,8 +5,9 @@ import { BlobStore } from '../blobs/blob-store.ts'
 import { MANIFEST_FILE } from '../bundle/manifest.ts'
 import { type Bundle, bundleHash, openBundle } from '../bundle/open.ts'
 import type { Config } from '../config.ts'
-import type { Encoder } from '../encoder/encoder.ts'
+import type { BatchRun, Encoder } from '../encoder/encoder.ts'
 import { openLocalEncoder } from '../encoder/local-encoder.ts'
+import { Metrics } from '../http/metrics.ts'
 import type { AppDeps } from '../http/route.ts'
 import { MediaDecoder } from '../media/decoder.ts'
 import { RemoteFetcher } from '../media/remote-fetch.ts'
@@ -25,6 +26,7 @@ import { PointingService } from '../services/pointing.ts'
 import { SearchService } from '../services/search.ts'
 import { ZeroShotService } from '../services/zero-shot.ts'
 import { LanceVectorStore } from '../vectors/lancedb.ts'
+import { observedStore } from '../vectors/observed-store.ts'
 import type { VectorStore } from '../vectors/store.ts'
 import { type DataDir, openDataDir } from './data-dir.ts'
 
@@ -45,9 +47,12 @@ export interface Services extends AppDeps {
 type ModelConfig = Pick<Config, 'modelDir' | 'limits' | 'remoteFetch'>
 
 /** Returns before the model is loaded; `encoder.ready()` tells when it is. @throws BundleError */
-export async function openModel({ modelDir, limits, remoteFetch }: ModelConfig): Promise<ModelHalf> {
+export async function openModel(
+  { modelDir, limits, remoteFetch }: ModelConfig,
+  onBatch?: (run: BatchRun) => void,
+): Promise<ModelHalf> {
   const bundle = await openBundle(modelDir)
-  const encoder = openLocalEncoder(bundle.dir, bundle.manifest)
+  const encoder = openLocalEncoder(bundle.dir, bundle.manifest, { onBatch })
   const media = new MediaDecoder({ maxPixels: limits.maxImagePixels, maxSeconds: limits.maxAudioSeconds })
   const audio = new AudioPreparer()
   const fetcher = new RemoteFetcher({
@@ -70,11 +75,12 @@ export async function openModel({ modelDir, limits, remoteFetch }: ModelConfig):
 
 /** @throws BundleError, DataDirError, DomainError `vector-store-unavailable` */
 export async function openServices(config: Config): Promise<Services> {
-  const model = await openModel(config)
+  const metrics = new Metrics({ ofProcess: true })
+  const model = await openModel(config, metrics.batchRan)
   try {
     const data = await openDataDir(config.dataDir)
     try {
-      return await openStore(model, data)
+      return await openStore(model, data, metrics)
     } catch (error) {
       await data.release()
       throw error
@@ -85,10 +91,10 @@ export async function openServices(config: Config): Promise<Services> {
   }
 }
 
-async function openStore(model: ModelHalf, data: DataDir): Promise<Services> {
-  const store = new LanceVectorStore(data.vectorsDir)
+async function openStore(model: ModelHalf, data: DataDir, metrics: Metrics): Promise<Services> {
+  const store = observedStore(new LanceVectorStore(data.vectorsDir), metrics.storeCalled)
   const blobs = new BlobStore(data.blobsDir)
-  const { keeper, ...services } = connectServices(model, store, blobs)
+  const { keeper, ...services } = connectServices(model, store, blobs, metrics)
   await keeper.sweep()
   return {
     ...services,
@@ -106,6 +112,7 @@ export function connectServices(
   { info, encoder, content, heads }: Pick<ModelHalf, 'info' | 'encoder' | 'content' | 'heads'>,
   store: VectorStore,
   blobs: BlobStore,
+  metrics = new Metrics(),
 ): AppDeps & { keeper: MediaKeeper } {
   const models = new ModelService(info, encoder)
   const keeper = new MediaKeeper(blobs, store)
@@ -118,6 +125,7 @@ export function connectServices(
     collections,
     heads,
     content,
+    metrics,
     embed: new EmbedService(content, models),
     zeroShot: new ZeroShotService(content, models),
     items,

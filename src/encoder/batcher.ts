@@ -23,6 +23,8 @@ export interface BatcherOptions<Item, Session, Result = Float32Array> {
   /** Outcome of each item, in order. A rejection fails the whole batch. */
   run: (items: Item[], session: Session) => Promise<PromiseSettledResult<Result>[]>
   sessions: Turns<Session>
+  /** Told of each batch: how long its items waited, and how long it took, in ms. */
+  onBatch?: ((waitsMs: number[], tookMs: number) => void) | undefined
 }
 
 interface Entry<Item, Result> {
@@ -169,7 +171,12 @@ export class Batcher<Item, Session, Result = Float32Array> {
     const run = async () => (items.length > 0 ? this.options.run(items, session) : [])
     const [result] = await Promise.allSettled([run()])
     this.options.sessions.release(session)
-    this.learnSpeed(batch, Date.now() - startedMs)
+    const tookMs = Date.now() - startedMs
+    this.learnSpeed(batch, tookMs)
+    if (batch.length > 0) {
+      const waitsMs = batch.map(({ acceptedMs }) => startedMs - acceptedMs)
+      this.options.onBatch?.(waitsMs, tookMs)
+    }
     batch.forEach((entry, i) => {
       settle(entry, result.status === 'fulfilled' ? result.value[i] : result)
       this.finish(entry)

@@ -57,6 +57,14 @@ export interface HeadOutput {
   boxes?: Float32Array
 }
 
+/** One batch, as observers are told of it. */
+export interface BatchRun {
+  kind: Modality | 'head'
+  /** How long each of its inputs waited, in ms. */
+  waitsMs: number[]
+  tookMs: number
+}
+
 export interface Encoder {
   /** D, the width of an embedding. */
   readonly embedDim: number

@@ -13,6 +13,7 @@ import type { Limits } from '../services/limits.ts'
 import { Contract, type Operation } from './openapi.ts'
 import { registerDeadline } from './plugins/deadline.ts'
 import { isLoopback, registerLoopbackGuard } from './plugins/loopback-guard.ts'
+import { registerObservation } from './plugins/observe.ts'
 import { registerProblemDetails, sendProblem } from './plugins/problem-details.ts'
 import { registerRequestId, requestIdOf } from './plugins/request-id.ts'
 import { HttpProblem, problemOf } from './problems.ts'
@@ -55,6 +56,7 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
   app.addContentTypeParser('application/x-ndjson', (_request, body, done) => done(null, body))
   await app.register(multipart, { limits: formLimits(config.limits) })
   registerRequestId(app)
+  registerObservation(app, deps.metrics)
   registerProblemDetails(app, contract)
   if (isLoopback(config.host)) registerLoopbackGuard(app)
   registerDeadline(app)

@@ -8,6 +8,7 @@ import type { ItemService } from '../services/index-items.ts'
 import type { ModelService } from '../services/models.ts'
 import type { SearchService } from '../services/search.ts'
 import type { ZeroShotService } from '../services/zero-shot.ts'
+import type { Metrics } from './metrics.ts'
 import type { Contract } from './openapi.ts'
 
 export interface AppDeps {
@@ -16,6 +17,7 @@ export interface AppDeps {
   items: ItemService
   search: SearchService
   heads: HeadService
+  metrics: Metrics
   content: Pick<ContentEncoder, 'local'>
   zeroShot: ZeroShotService
   models: ModelService

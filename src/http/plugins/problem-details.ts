@@ -11,6 +11,7 @@ export function registerProblemDetails(app: FastifyInstance, contract: Contract)
 
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { problem, headers } = problemOf(error, { id: request.id, path: pathOf(request.url) })
+  request.problemCode = problem.code
   if (problem.status >= 500 && problem.code !== 'deadline-exceeded') request.log.error({ err: error }, problem.detail)
   return reply.code(problem.status).headers(headers).type('application/problem+json').send(JSON.stringify(problem))
 }

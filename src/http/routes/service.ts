@@ -1,9 +1,9 @@
-/** `/v1/models`, `/livez`, `/readyz` and `/openapi.json`. */
+/** `/v1/models`, `/livez`, `/readyz`, `/metrics` and `/openapi.json`. */
 
 import type { Schemas } from '../openapi.ts'
 import type { RouteContext } from '../route.ts'
 
-export function serviceRoutes({ add, contract, deps: { models, collections } }: RouteContext): void {
+export function serviceRoutes({ add, contract, deps: { models, collections, metrics } }: RouteContext): void {
   const document = JSON.stringify(contract.document)
   add('listModels', async () => modelList(models.info))
   add('getLiveness', async (): Promise<Schemas['Status']> => ({ status: 'live' }))
@@ -12,6 +12,7 @@ export function serviceRoutes({ add, contract, deps: { models, collections } }: 
     await collections.ready()
     return { status: 'ready' }
   })
+  add('getMetrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()))
   add('getContract', async (_request, reply) => reply.type('application/json').send(document))
 }
 

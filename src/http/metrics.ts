@@ -1,0 +1,81 @@
+/**
+ * What Prometheus scrapes at `/metrics`. In: what happened (a request answered, a batch run, a call of the store). Out: text in
+ * Prometheus' format 0.0.4. Labels take few values: route templates, never paths. The only file that imports prom-client.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+/** Seconds; from a text embedded by the small model to a long sound by the large one. */
+const DURATIONS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+const BATCH_SIZES = [1, 2, 4, 8, 16, 32, 64]
+
+/** One batch of the encoder. */
+export interface BatchRun {
+  /** A modality, or `head`. */
+  kind: string
+  /** How long each of its inputs waited, in ms. */
+  waitsMs: number[]
+  tookMs: number
+}
+
+export class Metrics {
+  readonly #registry = new Registry()
+  readonly #requests: Histogram<'method' | 'route' | 'status'>
+  readonly #inFlight: Gauge
+  readonly #queueWait: Histogram<'modality'>
+  readonly #batchSize: Histogram<'modality'>
+  readonly #inference: Histogram<'modality'>
+  readonly #rejected: Counter<'reason'>
+  readonly #store: Histogram<'operation'>
+
+  /** @param ofProcess whether to tell of memory, event loop and garbage collection too: once a process */
+  constructor({ ofProcess = false } = {}) {
+    const registers = [this.#registry]
+    const histogram = <L extends string>(name: string, help: string, labelNames: L[], buckets = DURATIONS_S) =>
+      new Histogram({ name, help, labelNames, buckets, registers })
+    this.#requests = histogram('http_request_duration_seconds', 'From a request to its answer.', [
+      'method',
+      'route',
+      'status',
+    ])
+    this.#inFlight = new Gauge({ name: 'http_requests_in_flight', help: 'Requests not yet answered.', registers })
+    this.#queueWait = histogram('onepeace_queue_wait_seconds', 'From an input to the batch it is in.', ['modality'])
+    this.#batchSize = histogram('onepeace_batch_size', 'Inputs of a batch.', ['modality'], BATCH_SIZES)
+    this.#inference = histogram('onepeace_inference_duration_seconds', 'Of a batch.', ['modality'])
+    this.#rejected = new Counter({
+      name: 'onepeace_rejected_total',
+      help: 'Requests answered with a problem, by its code.',
+      labelNames: ['reason'],
+      registers,
+    })
+    this.#store = histogram('onepeace_store_duration_seconds', 'Of a call of the vector store.', ['operation'])
+    if (ofProcess) collectDefaultMetrics({ register: this.#registry })
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics()
+  }
+
+  requestBegan(): void {
+    this.#inFlight.inc()
+  }
+
+  requestEnded(method: string, route: string, status: number, tookMs: number, problem?: string): void {
+    this.#inFlight.dec()
+    this.#requests.observe({ method, route, status: String(status) }, tookMs / 1000)
+    if (problem !== undefined) this.#rejected.inc({ reason: problem })
+  }
+
+  readonly batchRan = ({ kind, waitsMs, tookMs }: BatchRun): void => {
+    for (const waitMs of waitsMs) this.#queueWait.observe({ modality: kind }, waitMs / 1000)
+    this.#batchSize.observe({ modality: kind }, waitsMs.length)
+    this.#inference.observe({ modality: kind }, tookMs / 1000)
+  }
+
+  readonly storeCalled = (operation: string, tookMs: number): void => {
+    this.#store.observe({ operation }, tookMs / 1000)
+  }
+}

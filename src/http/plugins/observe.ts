@@ -1,0 +1,22 @@
+/** Tells the metrics of each request: when it came, and how it was answered. */
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Metrics } from '../metrics.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Code of the problem it was answered with, if it was. */
+    problemCode?: string
+  }
+}
+
+export function registerObservation(app: FastifyInstance, metrics: Metrics): void {
+  app.addHook('onRequest', async () => metrics.requestBegan())
+  app.addHook('onResponse', async (request, reply) => {
+    metrics.requestEnded(request.method, routeOf(request), reply.statusCode, reply.elapsedTime, request.problemCode)
+  })
+}
+
+/** As the contract writes it; a path of a stranger's making would be a label of its own each time. */
+function routeOf(request: FastifyRequest): string {
+  return request.routeOptions.url?.replace(/:(\w+)/g, '{$1}') ?? 'unmatched'
+}

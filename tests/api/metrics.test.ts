@@ -1,0 +1,51 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { observedStore } from '../../src/vectors/observed-store.ts'
+import type { VectorStore } from '../../src/vectors/store.ts'
+import { call } from './conforms.ts'
+import { type Harness, startHarness } from './harness.ts'
+
+let h: Harness
+beforeAll(async () => {
+  h = await startHarness()
+})
+afterAll(() => h.close())
+
+const scrape = async () => call(h.app, { method: 'GET', url: '/metrics' })
+
+it('counts requests by the template of their route, and refusals by their code', async () => {
+  await call(h.app, { method: 'POST', url: '/v1/embeddings', payload: { input: 'a dog' } })
+  await call(h.app, { method: 'GET', url: '/v1/collections/secret-name' })
+  await call(h.app, { method: 'GET', url: '/no/such/path' })
+  const response = await scrape()
+  expect(response.headers['content-type']).toMatch(/^text\/plain; version=0\.0\.4/)
+  const lines = response.body.split('\n')
+  const count = 'http_request_duration_seconds_count'
+  expect(lines).toContain(`${count}{method="POST",route="/v1/embeddings",status="200"} 1`)
+  expect(lines).toContain(`${count}{method="GET",route="/v1/collections/{collection}",status="404"} 1`)
+  expect(lines).toContain(`${count}{method="GET",route="unmatched",status="404"} 1`)
+  expect(lines).toContain('onepeace_rejected_total{reason="not-found"} 2')
+  expect(lines).toContain('http_requests_in_flight 1')
+  expect(response.body).not.toContain('secret-name')
+})
+
+it('names every family that docs/observability.md lists', async () => {
+  const { readFileSync } = await import('node:fs')
+  const documented = [...readFileSync('docs/observability.md', 'utf8').matchAll(/^\| `(\w+)`/gm)].map(
+    ([, name]) => name!,
+  )
+  const { body } = await scrape()
+  const served = [...body.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name!)
+  expect(documented.sort()).toEqual(served.sort())
+})
+
+it('times every call of a store by its method, failures too', async () => {
+  const calls: string[] = []
+  const store = { ready: async () => {}, getItem: async () => Promise.reject(new Error('down')) }
+  const observed = observedStore(store as unknown as VectorStore, (operation, tookMs) => {
+    expect(tookMs).toBeGreaterThanOrEqual(0)
+    calls.push(operation)
+  })
+  await observed.ready()
+  await expect(observed.getItem('a', 'b')).rejects.toThrow('down')
+  expect(calls).toEqual(['ready', 'getItem'])
+})
