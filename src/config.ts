@@ -16,6 +16,8 @@ export interface Config {
   modelDir: string
   /** Whether serving other machines without keys was asked for. */
   noAuth: boolean
+  /** Requests a minute of a key, or of an address where no key is asked for; 0 for no limit, undefined for the preset. */
+  rateLimit: number | undefined
   logLevel: LogLevel
   limits: Readonly<Limits>
 }
@@ -49,6 +51,7 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     dataDir: flags.data ?? env.ONEPEACE_DATA ?? './data',
     modelDir: flags.model ?? env.ONEPEACE_MODEL ?? DEFAULT_MODEL,
     noAuth: flags.auth === false || isYes(env.ONEPEACE_NO_AUTH, wrong),
+    rateLimit: rateLimitOf(env.ONEPEACE_RATE_LIMIT, wrong),
     logLevel: logLevelOf(env.ONEPEACE_LOG_LEVEL ?? 'warn', wrong),
     limits: Object.freeze(limitsOf(env, wrong)),
   }
@@ -71,6 +74,10 @@ function wholeNumber(text: string, what: string, min: number, max: number, wrong
   if (!(value >= min && value <= max))
     wrong.push(`${what} must be a whole number from ${min} to ${max}, not '${text}'.`)
   return value
+}
+
+function rateLimitOf(text: string | undefined, wrong: string[]): number | undefined {
+  return text === undefined ? undefined : wholeNumber(text, 'ONEPEACE_RATE_LIMIT', 0, 1_000_000, wrong)
 }
 
 function isYes(text: string | undefined, wrong: string[]): boolean {

@@ -1,13 +1,14 @@
 /** The composition root of the server half: opens what a Config names and hands each service what it uses. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DEFAULT_TENANT } from '../auth/keys.ts'
 import { BlobStore } from '../blobs/blob-store.ts'
 import { MANIFEST_FILE } from '../bundle/manifest.ts'
 import { type Bundle, bundleHash, openBundle } from '../bundle/open.ts'
 import type { Config } from '../config.ts'
 import type { Encoder } from '../encoder/encoder.ts'
 import { openLocalEncoder } from '../encoder/local-encoder.ts'
-import type { AppDeps } from '../http/route.ts'
+import type { AppDeps, TenantServices } from '../http/route.ts'
 import { MediaDecoder } from '../media/decoder.ts'
 import { sniffMedia } from '../media/sniff.ts'
 import { AudioPreparer } from '../preprocess/preparer.ts'
@@ -23,6 +24,7 @@ import { type ModelInfo, ModelService } from '../services/models.ts'
 import { SearchService } from '../services/search.ts'
 import { LanceVectorStore } from '../vectors/lancedb.ts'
 import type { VectorStore } from '../vectors/store.ts'
+import { TenantVectorStore } from '../vectors/tenant-store.ts'
 import { type DataDir, openDataDir } from './data-dir.ts'
 
 /** What turns contents into vectors and asks heads, without a store: all that `onepeace embed` needs. */
@@ -99,14 +101,25 @@ export function connectServices(
 ): AppDeps & { keeper: MediaKeeper } {
   const models = new ModelService(info, encoder)
   const keeper = new MediaKeeper(blobs, store)
-  const collections = new CollectionService(store, models, keeper)
-  return {
-    models,
-    keeper,
-    collections,
-    embed: new EmbedService(content, models),
-    items: new ItemService({ content, store, blobs, keeper, collections, models }),
-    search: new SearchService(content, store, collections, models),
+  const connectTenant = (tenant: string): TenantServices => {
+    const own = new TenantVectorStore(store, tenant === DEFAULT_TENANT ? undefined : tenant)
+    const collections = new CollectionService(own, models, keeper)
+    return {
+      collections,
+      items: new ItemService({ content, store: own, blobs, keeper, collections, models }),
+      search: new SearchService(content, own, collections, models),
+    }
+  }
+  return { models, keeper, embed: new EmbedService(content, models), forTenant: remembered(connectTenant) }
+}
+
+/** Makes what belongs to a name once. For names that are few, as those of tenants are: each has a key. */
+function remembered<T>(make: (name: string) => T): (name: string) => T {
+  const made = new Map<string, T>()
+  return (name) => {
+    const known = made.get(name) ?? make(name)
+    made.set(name, known)
+    return known
   }
 }
 

@@ -9,10 +9,15 @@ import type { Contract } from './openapi.ts'
 
 export interface AppDeps {
   embed: EmbedService
+  models: ModelService
+  /** The services that see the collections of one tenant, `request.caller.tenant`, and no others. */
+  forTenant(tenant: string): TenantServices
+}
+
+export interface TenantServices {
   collections: CollectionService
   items: ItemService
   search: SearchService
-  models: ModelService
 }
 
 declare module 'fastify' {

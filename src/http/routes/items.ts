@@ -7,39 +7,44 @@ import { invalid, type Schemas } from '../openapi.ts'
 import { HttpProblem } from '../problems.ts'
 import type { RouteContext } from '../route.ts'
 
-export function itemRoutes({ add, contract, deps: { items } }: RouteContext): void {
+export function itemRoutes({ add, contract, deps }: RouteContext): void {
+  const items = ({ caller }: FastifyRequest) => deps.forTenant(caller.tenant).items
   add('createItem', async (request, reply) => {
     const { collection } = namesOf(request)
     const body = await readBody(request, contract, 'ItemRequest', 'ItemForm')
     const { id } = body.kind === 'json' ? body.json : body.form
-    const item = await items.create(collection, id, draftOf(body), request.deadline)
+    const item = await items(request).create(collection, id, draftOf(body), request.deadline)
     return created(reply, collection, item)
   })
   add('putItem', async (request, reply) => {
     const { collection, id } = namesOf(request)
     const body = await readBody(request, contract, 'ItemPutRequest', 'ItemPutForm')
-    const [item, isNew] = await items.put(collection, id, draftOf(body), request.deadline)
+    const [item, isNew] = await items(request).put(collection, id, draftOf(body), request.deadline)
     return isNew ? created(reply, collection, item) : itemBody(collection, item)
   })
   add('listItems', async (request): Promise<Schemas['ItemList']> => {
     const { collection } = namesOf(request)
-    const { items: page, more } = await items.list(collection, Number(request.checked.limit), afterIdOf(request))
+    const { items: page, more } = await items(request).list(
+      collection,
+      Number(request.checked.limit),
+      afterIdOf(request),
+    )
     const body: Schemas['ItemList'] = { items: page.map((item) => itemBody(collection, item)) }
     if (more) body.next_cursor = Buffer.from(page.at(-1)!.id).toString('base64url')
     return body
   })
   add('getItem', async (request) => {
     const { collection, id } = namesOf(request)
-    return itemBody(collection, await items.get(collection, id))
+    return itemBody(collection, await items(request).get(collection, id))
   })
   add('deleteItem', async (request, reply) => {
     const { collection, id } = namesOf(request)
-    await items.delete(collection, id)
+    await items(request).delete(collection, id)
     return reply.code(204).send()
   })
   add('getItemMedia', async (request, reply) => {
     const { collection, id } = namesOf(request)
-    return sendMedia(request, reply, await items.media(collection, id))
+    return sendMedia(request, reply, await items(request).media(collection, id))
   })
 }
 
