@@ -3,9 +3,9 @@
  * gets a 429 with `retry-after`; every answer says what is left (`ratelimit-*`, draft-ietf-httpapi-ratelimit-headers-06).
  *
  * A sixth of a minute's requests, at least 10, may come at once; then they come again as a window of that size passes. The
- * counts are of this process, and only of the callers seen last: a start forgets them.
+ * counts are of this process, and of the 5,000 callers seen last: a start forgets them. An IPv6 caller is its network (/64).
  */
-import rateLimit from '@fastify/rate-limit'
+import rateLimit, { normalizeIP } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { HttpProblem } from '../problems.ts'
 
@@ -13,19 +13,18 @@ import { HttpProblem } from '../problems.ts'
 const DEFAULT_WITH_KEY = 600
 const MIN_BURST = 10
 const MINUTE_MS = 60_000
-/** Callers whose counts are kept; the one not seen for longest goes first. */
-const MAX_CALLERS = 10_000
 
 /** @param perMinute 0 for no limit, undefined for the preset. Must be registered after authentication. */
 export async function registerRateLimit(app: FastifyInstance, perMinute: number | undefined): Promise<void> {
   if (perMinute === 0) return
   const limit = perMinute ?? DEFAULT_WITH_KEY
   const burst = Math.max(MIN_BURST, Math.ceil(limit / 6))
-  await app.register(rateLimit, { global: false, cache: MAX_CALLERS })
+  await app.register(rateLimit, { global: false })
   const count = app.createRateLimit({
     max: burst,
     timeWindow: Math.ceil((burst / limit) * MINUTE_MS),
-    keyGenerator: ({ caller, ip }) => (caller.keyId === undefined ? `address ${ip}` : `key ${caller.keyId}`),
+    keyGenerator: ({ caller, ip }) =>
+      caller.keyId === undefined ? `address ${normalizeIP(ip)}` : `key ${caller.keyId}`,
   })
   app.addHook('onRequest', async (request, reply) => {
     const { scope } = request.routeOptions.config
