@@ -2,7 +2,9 @@ import type { InjectOptions } from 'fastify'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { changeKeys, keyFileOf } from '../../src/auth/key-file.ts'
 import { newKey, SCOPES, type Scope } from '../../src/auth/keys.ts'
+import { DomainError } from '../../src/errors.ts'
 import { Contract, type Operation } from '../../src/http/openapi.ts'
+import { HttpProblem, problemOf } from '../../src/http/problems.ts'
 import { call } from './conforms.ts'
 import { type Harness, startHarness } from './harness.ts'
 
@@ -207,6 +209,13 @@ describe('rate limits', () => {
     expect(Number(refused.headers['retry-after'])).toBeLessThanOrEqual(20)
     expect((await get(two)).statusCode).toBe(200)
     expect((await call(h.app, { url: '/livez', headers: one })).statusCode).toBe(200)
+  })
+
+  it('says after how long to try again, whoever refuses', () => {
+    const retryAfter = (error: unknown) => problemOf(error, { id: '1', path: '/' }).headers['retry-after']
+    expect(retryAfter(new DomainError('rate-limited', 'Wait.', { retryAfterS: 7 }))).toBe('7')
+    expect(retryAfter(new HttpProblem('rate-limited', 'Wait.', { headers: { 'retry-after': '9' } }))).toBe('9')
+    expect(retryAfter(new HttpProblem('rate-limited', 'Wait.'))).toBe('1')
   })
 
   it('counts by address where no key is asked for, if a limit was given', async () => {
