@@ -18,6 +18,8 @@ export interface Config {
   noAuth: boolean
   /** Whether pictures and sounds given by their address are fetched. */
   remoteFetch: boolean
+  /** Requests a minute of a key, or of an address where no key is asked for; 0 for no limit, undefined for the preset. */
+  rateLimit: number | undefined
   logLevel: LogLevel
   limits: Readonly<Limits>
 }
@@ -52,6 +54,7 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     modelDir: flags.model ?? env.ONEPEACE_MODEL ?? DEFAULT_MODEL,
     noAuth: flags.auth === false || isYes('ONEPEACE_NO_AUTH', env, wrong),
     remoteFetch: isYes('ONEPEACE_REMOTE_FETCH', env, wrong, true),
+    rateLimit: rateLimitOf(env.ONEPEACE_RATE_LIMIT, wrong),
     logLevel: logLevelOf(env.ONEPEACE_LOG_LEVEL ?? 'warn', wrong),
     limits: Object.freeze(limitsOf(env, wrong)),
   }
@@ -74,6 +77,10 @@ function wholeNumber(text: string, what: string, min: number, max: number, wrong
   if (!(value >= min && value <= max))
     wrong.push(`${what} must be a whole number from ${min} to ${max}, not '${text}'.`)
   return value
+}
+
+function rateLimitOf(text: string | undefined, wrong: string[]): number | undefined {
+  return text === undefined ? undefined : wholeNumber(text, 'ONEPEACE_RATE_LIMIT', 0, 1_000_000, wrong)
 }
 
 function isYes(variable: string, env: NodeJS.ProcessEnv, wrong: string[], preset = false): boolean {

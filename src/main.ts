@@ -3,6 +3,8 @@ import { Command } from 'commander'
 import type { ConvertFlags } from './commands/convert.ts'
 
 interface CommandEntry {
+  /** The command it belongs to, if it is one of several. */
+  group?: string
   /** Name and arguments, as commander writes them. */
   usage: string
   description: string
@@ -12,6 +14,11 @@ interface CommandEntry {
   run(...args: never[]): Promise<unknown>
 }
 
+const DATA_OPTION: [string, string] = [
+  '--data <dir>',
+  'folder of all that is kept (default: ./data, env ONEPEACE_DATA)',
+]
+
 const COMMANDS: CommandEntry[] = [
   {
     usage: 'serve',
@@ -19,12 +26,37 @@ const COMMANDS: CommandEntry[] = [
     options: [
       ['--host <address>', 'address to listen on (default: 127.0.0.1, env ONEPEACE_HOST)'],
       ['--port <number>', 'port to listen on (default: 8080, env ONEPEACE_PORT)'],
-      ['--data <dir>', 'folder of collections and media (default: ./data, env ONEPEACE_DATA)'],
+      DATA_OPTION,
       ['--model <bundle>', 'bundle to serve (default: models/onepeace-nano, env ONEPEACE_MODEL)'],
       ['--no-auth', 'let other machines in without keys (env ONEPEACE_NO_AUTH=1)'],
       ['--samples', 'fill a collection of sample pictures and sounds on the first run'],
     ],
     run: async (flags: never) => (await import('./commands/serve.ts')).serve(flags),
+  },
+  {
+    group: 'keys',
+    usage: 'create',
+    description: 'make a key and print it, this once',
+    options: [['--name <label>', 'whose it is, for your own memory'], DATA_OPTION],
+    required: [
+      ['--tenant <name>', 'whose collections it meets; `default` has those made without keys'],
+      ['--scopes <scopes>', 'what it may do: read, write, admin, separated by commas'],
+    ],
+    run: async (flags: never) => (await import('./commands/keys.ts')).createKey(flags),
+  },
+  {
+    group: 'keys',
+    usage: 'list',
+    description: 'list keys: id, tenant, scopes, when it was made, label',
+    options: [DATA_OPTION],
+    run: async (flags: never) => (await import('./commands/keys.ts')).listKeys(flags),
+  },
+  {
+    group: 'keys',
+    usage: 'revoke <id>',
+    description: 'revoke a key, at once',
+    options: [DATA_OPTION],
+    run: async (id: never, flags: never) => (await import('./commands/keys.ts')).revokeKey(id, flags),
   },
   {
     usage: 'embed [inputs...]',
@@ -90,6 +122,7 @@ const TOLD_PLAINLY = [
   'TensorMismatchError',
   'ModelConfigError',
   'DomainError',
+  'KeysError',
   'GoldensError',
   'ReportError',
   'MaterialError',
@@ -103,8 +136,9 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 const program = new Command('onepeace').description('ONE-PEACE: one space for text, pictures and sounds')
-for (const { usage, description, options, required = [], run } of COMMANDS) {
-  const command = program.command(usage).description(description)
+const groups = new Map([['keys', program.command('keys').description('make, list and revoke the keys of the service')]])
+for (const { group, usage, description, options, required = [], run } of COMMANDS) {
+  const command = (group === undefined ? program : groups.get(group)!).command(usage).description(description)
   for (const [flags, text] of required) command.requiredOption(flags, text)
   for (const [flags, text, preset] of options) command.option(flags, text, preset)
   command.action(run as (...args: unknown[]) => Promise<void>)

@@ -1,6 +1,7 @@
 /** The composition root of the server half: opens what a Config names and hands each service what it uses. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DEFAULT_TENANT } from '../auth/keys.ts'
 import { BlobStore } from '../blobs/blob-store.ts'
 import { MANIFEST_FILE } from '../bundle/manifest.ts'
 import { type Bundle, bundleHash, openBundle } from '../bundle/open.ts'
@@ -8,7 +9,7 @@ import type { Config } from '../config.ts'
 import type { BatchRun, Encoder } from '../encoder/encoder.ts'
 import { openLocalEncoder } from '../encoder/local-encoder.ts'
 import { Metrics } from '../http/metrics.ts'
-import type { AppDeps } from '../http/route.ts'
+import type { AppDeps, TenantServices } from '../http/route.ts'
 import { MediaDecoder } from '../media/decoder.ts'
 import { RemoteFetcher } from '../media/remote-fetch.ts'
 import { sniffMedia } from '../media/sniff.ts'
@@ -28,6 +29,7 @@ import { ZeroShotService } from '../services/zero-shot.ts'
 import { LanceVectorStore } from '../vectors/lancedb.ts'
 import { observedStore } from '../vectors/observed-store.ts'
 import type { VectorStore } from '../vectors/store.ts'
+import { TenantVectorStore } from '../vectors/tenant-store.ts'
 import { type DataDir, openDataDir } from './data-dir.ts'
 
 /** What turns contents into vectors and asks heads, without a store: all that `onepeace embed` needs. */
@@ -116,20 +118,36 @@ export function connectServices(
 ): AppDeps & { keeper: MediaKeeper } {
   const models = new ModelService(info, encoder)
   const keeper = new MediaKeeper(blobs, store)
-  const collections = new CollectionService(store, models, keeper)
-  const items = new ItemService({ content, store, blobs, keeper, collections, models })
-  const pointing = new PointingService(heads, items)
+  const connectTenant = (tenant: string): TenantServices => {
+    const own = new TenantVectorStore(store, tenant === DEFAULT_TENANT ? undefined : tenant)
+    const collections = new CollectionService(own, models, keeper)
+    const items = new ItemService({ content, store: own, blobs, keeper, collections, models })
+    const pointing = new PointingService(heads, items)
+    return {
+      collections,
+      items,
+      search: new SearchService({ content, store: own, collections, models, pointing }),
+    }
+  }
   return {
     models,
     keeper,
-    collections,
     heads,
     content,
     metrics,
     embed: new EmbedService(content, models),
     zeroShot: new ZeroShotService(content, models),
-    items,
-    search: new SearchService({ content, store, collections, models, pointing }),
+    forTenant: remembered(connectTenant),
+  }
+}
+
+/** Makes what belongs to a name once. For names that are few, as those of tenants are: each has a key. */
+function remembered<T>(make: (name: string) => T): (name: string) => T {
+  const made = new Map<string, T>()
+  return (name) => {
+    const known = made.get(name) ?? make(name)
+    made.set(name, known)
+    return known
   }
 }
 

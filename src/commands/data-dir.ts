@@ -3,6 +3,7 @@
  *
  *   <dir>/onepeace-data.json   marker with the layout's version; a folder with other things and no marker is not ours
  *   <dir>/lock                 who uses it: host, process, when that process began, and a sign of life (its mtime)
+ *   <dir>/keys.json            the keys' hashes, needing no lock (src/auth/)
  *   <dir>/vectors/  <dir>/blobs/
  *
  * A lock outlives `kill -9`, so one is taken over when its holder is proven gone: on this host, no such process, or one
@@ -40,10 +41,7 @@ export interface DataDir {
 
 /** @throws DataDirError if the folder is foreign, of another version, in use, or cannot be written */
 export async function openDataDir(dir: string): Promise<DataDir> {
-  await prepare(dir).catch((error: NodeJS.ErrnoException) => {
-    if (error instanceof DataDirError) throw error
-    throw new DataDirError(`The data folder ${dir} cannot be used: ${error.message}. Choose another with --data.`)
-  })
+  await prepareDataDir(dir)
   const path = join(dir, LOCK)
   await acquire(dir, path)
   const pulse = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => {}), SIGN_OF_LIFE_MS).unref()
@@ -55,6 +53,14 @@ export async function openDataDir(dir: string): Promise<DataDir> {
       await rm(path, { force: true })
     },
   }
+}
+
+/** Makes the folder ours if it is new; leaves who may use it to the lock. @throws DataDirError as `openDataDir`, but for `in use` */
+export async function prepareDataDir(dir: string): Promise<void> {
+  await prepare(dir).catch((error: NodeJS.ErrnoException) => {
+    if (error instanceof DataDirError) throw error
+    throw new DataDirError(`The data folder ${dir} cannot be used: ${error.message}. Choose another with --data.`)
+  })
 }
 
 async function prepare(dir: string): Promise<void> {

@@ -74,7 +74,7 @@ export async function measureNano(options: MeasureOptions): Promise<Findings & {
   const dataDir = await mkdtemp(join(tmpdir(), 'onepeace-eval-'))
   const config = loadConfig({ data: dataDir, model })
   const services = await openServices(config)
-  const app = await buildApp(config, services)
+  const app = await buildApp({ ...config, keys: undefined }, services)
   const { heads, close } = await openModel(config)
   const specs = (await openBundle(config.modelDir)).manifest.heads ?? []
   try {

@@ -1,5 +1,6 @@
 /** The first run: fills the samples with a progress bar, then shows three searches and where to go on. */
 import { SingleBar } from 'cli-progress'
+import { DEFAULT_TENANT } from '../auth/keys.ts'
 import { exampleSearches } from '../samples/example-searches.ts'
 import { fillSamples, SAMPLES } from '../samples/fill.ts'
 import type { SearchHit } from '../services/search.ts'
@@ -14,9 +15,10 @@ export async function showSamples(services: Services, url: string, signal: Abort
     started = true
     bar.update(done)
   }
-  const added = await fillSamples(services, onProgress, signal).finally(() => bar.stop())
+  const own = services.forTenant(DEFAULT_TENANT)
+  const added = await fillSamples(own, onProgress, signal).finally(() => bar.stop())
   if (added === 0) return
-  for (const { title, hits } of await exampleSearches(services.search)) {
+  for (const { title, hits } of await exampleSearches(own.search)) {
     console.log(`\n${title[0]!.toUpperCase()}${title.slice(1)}:`)
     for (const hit of hits) console.log(`  ${hit.score.toFixed(3)}  ${nameOf(hit)}`)
   }

@@ -1,6 +1,7 @@
 /** `onepeace serve`: the REST API on a socket, until it is told to stop. */
 import { setMaxListeners } from 'node:events'
 import type { FastifyInstance } from 'fastify'
+import { KeyRing } from '../auth/key-ring.ts'
 import { type Config, ConfigError, type ConfigFlags, loadConfig } from '../config.ts'
 import { buildApp } from '../http/app.ts'
 import { isLoopback } from '../http/plugins/loopback-guard.ts'
@@ -17,9 +18,10 @@ const DRAIN_MS = 20_000
 
 export async function serve(flags: ServeFlags): Promise<void> {
   const config = loadConfig(flags)
-  assertSafe(config)
+  const keys = config.noAuth ? undefined : await KeyRing.open(config.dataDir)
+  await assertSafe(config.host, keys)
   const services = await openServices(config)
-  const app = await buildApp(config, services)
+  const app = await buildApp({ ...config, keys }, services)
   const stopping = stopOnSignal(app, services)
   try {
     await listen(app, config)
@@ -38,11 +40,11 @@ export async function serve(flags: ServeFlags): Promise<void> {
 }
 
 /** Without keys, whoever reaches the port may read and write: on any address but loopback that must be asked for. */
-function assertSafe({ host, noAuth }: Config): void {
-  if (isLoopback(host) || noAuth) return
+async function assertSafe(host: string, keys: KeyRing | undefined): Promise<void> {
+  if (isLoopback(host) || keys === undefined || (await keys.hasKeys())) return
   throw new ConfigError(
     `Listening on ${host} would let other machines read and write without a key. ` +
-      'Say --no-auth if that is meant, or listen on 127.0.0.1.',
+      'Make one with `onepeace keys create`, say --no-auth if that is meant, or listen on 127.0.0.1.',
   )
 }
 

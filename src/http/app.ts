@@ -1,7 +1,7 @@
 /**
  * Puts the HTTP surface together, without listening: tests inject requests, `onepeace serve` opens the socket.
  *
- *   onRequest: host and origin ─► deadline ─► size ─► parameters against the contract
+ *   onRequest: host and origin ─► key ─► rate ─► deadline ─► size ─► parameters against the contract
  *   handler:   body against the contract ─► service ─► JSON
  *   errors:    problem+json, whatever they are
  */
@@ -9,12 +9,15 @@ import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import multipart from '@fastify/multipart'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { KeyRing } from '../auth/key-ring.ts'
 import type { Limits } from '../services/limits.ts'
 import { Contract, type Operation } from './openapi.ts'
+import { registerAuthentication } from './plugins/authenticate.ts'
 import { registerDeadline } from './plugins/deadline.ts'
 import { isLoopback, registerLoopbackGuard } from './plugins/loopback-guard.ts'
 import { registerObservation } from './plugins/observe.ts'
 import { registerProblemDetails, sendProblem } from './plugins/problem-details.ts'
+import { registerRateLimit } from './plugins/rate-limit.ts'
 import { registerRequestId, requestIdOf } from './plugins/request-id.ts'
 import { HttpProblem, problemOf } from './problems.ts'
 import type { AddRoute, AppDeps } from './route.ts'
@@ -31,6 +34,10 @@ export interface AppConfig {
   /** Address it will listen on; on loopback, foreign host names and web pages are refused. */
   host: string
   limits: Limits
+  /** Whose keys are asked for; undefined to ask for none. */
+  keys: KeyRing | undefined
+  /** Requests a minute of a key or address; 0 for no limit, undefined for 600 a key. */
+  rateLimit?: number | undefined
   /** Level of the log on stderr; `silent` in tests. */
   logLevel: string
 }
@@ -59,6 +66,8 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
   registerObservation(app, deps.metrics)
   registerProblemDetails(app, contract)
   if (isLoopback(config.host)) registerLoopbackGuard(app)
+  registerAuthentication(app, config.host, config.keys)
+  await registerRateLimit(app, config.rateLimit)
   registerDeadline(app)
   registerSizeCheck(app)
   // biome-ignore lint/suspicious/noExplicitAny: a decorator must be declared before it has a value
@@ -74,6 +83,7 @@ function addRoutes(app: FastifyInstance, contract: Contract, deps: AppDeps): voi
       method: operation.method,
       url: operation.path.replace(/\{(\w+)\}/g, ':$1'),
       ...(bodyLimit !== undefined && { bodyLimit }),
+      config: { scope: operation.scope },
       onRequest: async (request) => {
         if (contentType !== undefined) checkContentType(request, contentType)
         checkParameters(contract, operation, request)

@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs'
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import { parse } from 'yaml'
+import { isScope, type Scope } from '../auth/keys.ts'
 import type { ErrorDetail } from '../errors.ts'
 import type { components } from './contract.d.ts'
 import { HttpProblem } from './problems.ts'
@@ -39,10 +40,19 @@ export interface Operation {
   /** With `{name}` for parameters. */
   path: string
   parameters: Parameter[]
+  /** What a key must be made for to call it; none for what is open to anyone. */
+  scope: Scope | undefined
+}
+
+/** An operation as it is written. */
+interface OperationObject {
+  operationId: string
+  parameters?: (Parameter | { $ref: string })[]
+  security?: { bearer?: string[] }[]
 }
 
 interface Document {
-  paths: Record<string, Record<string, { operationId: string; parameters?: (Parameter | { $ref: string })[] }>>
+  paths: Record<string, Record<string, OperationObject>>
   components: Record<string, Record<string, unknown>>
 }
 
@@ -64,10 +74,11 @@ export class Contract {
     const { paths, components } = this.document as unknown as Document
     this.#ajv.addSchema({ $id: ID, components: explainable(components, components.schemas as SchemasByName) }, ID)
     this.operations = Object.entries(paths).flatMap(([path, methods]) =>
-      Object.entries(methods).map(([method, { operationId, parameters = [] }]) => ({
+      Object.entries(methods).map(([method, { operationId, parameters = [], security = [] }]) => ({
         operationId,
         method: method.toUpperCase(),
         path,
+        scope: security.flatMap(({ bearer = [] }) => bearer).find(isScope),
         parameters: parameters.map((parameter) => this.#resolve(parameter as { $ref?: string }) as Parameter),
       })),
     )

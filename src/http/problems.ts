@@ -39,7 +39,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode | 'method-not-allowed' | 'range
   'deadline-exceeded': { status: 504, title: 'The time given was not enough' },
 }
 
-/** Seconds a client is asked to wait after a 503 that does not say. */
+/** Seconds a client is asked to wait after a 503 or 429 that does not say. */
 const DEFAULT_RETRY_AFTER_S = 1
 
 /** A problem that HTTP itself finds: like a `DomainError`, with the codes of HTTP and headers of its own. */
@@ -82,7 +82,7 @@ export function problemOf(
     ...(known.errors && { errors: known.errors }),
   }
   const headers = known instanceof HttpProblem ? { ...known.headers } : {}
-  if (status === 503) {
+  if (status === 503 || (status === 429 && headers['retry-after'] === undefined)) {
     const retryAfterS = known instanceof DomainError ? known.retryAfterS : undefined
     headers['retry-after'] = String(retryAfterS ?? DEFAULT_RETRY_AFTER_S)
   }

@@ -13,14 +13,19 @@ import type { Contract } from './openapi.ts'
 
 export interface AppDeps {
   embed: EmbedService
+  models: ModelService
+  heads: HeadService
+  zeroShot: ZeroShotService
+  content: Pick<ContentEncoder, 'local'>
+  metrics: Metrics
+  /** The services that see the collections of one tenant, `request.caller.tenant`, and no others. */
+  forTenant(tenant: string): TenantServices
+}
+
+export interface TenantServices {
   collections: CollectionService
   items: ItemService
   search: SearchService
-  heads: HeadService
-  metrics: Metrics
-  content: Pick<ContentEncoder, 'local'>
-  zeroShot: ZeroShotService
-  models: ModelService
 }
 
 declare module 'fastify' {

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
+import { KeyRing } from '../../src/auth/key-ring.ts'
 import { BlobStore } from '../../src/blobs/blob-store.ts'
 import { connectServices } from '../../src/commands/compose.ts'
 import type { Encoder, EncoderInput, HeadInfo, HeadInputs, HeadOutput } from '../../src/encoder/encoder.ts'
@@ -101,6 +102,9 @@ export interface HarnessOptions {
   host?: string
   dir?: string
   fetcher?: RemoteFetcher
+  /** Ask nobody for a key. */
+  noAuth?: boolean
+  rateLimit?: number
 }
 
 export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
@@ -138,7 +142,9 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     new BlobStore(join(dir, 'blobs')),
   )
   await keeper.sweep()
-  const app = await buildApp({ host: options.host ?? '127.0.0.1', limits, logLevel: process.env.LOG ?? 'silent' }, deps)
+  const keys = options.noAuth ? undefined : await KeyRing.open(dir, 0)
+  const { host = '127.0.0.1', rateLimit } = options
+  const app = await buildApp({ host, limits, keys, rateLimit, logLevel: process.env.LOG ?? 'silent' }, deps)
   return {
     app,
     encoder,

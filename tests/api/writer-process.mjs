@@ -40,7 +40,7 @@ const { keeper, ...deps } = connectServices(
   new BlobStore(join(dir, 'blobs')),
 )
 await keeper.sweep()
-const app = await buildApp({ host: '127.0.0.1', limits, logLevel: 'silent' }, deps)
+const app = await buildApp({ host: '127.0.0.1', limits, logLevel: 'silent', keys: undefined }, deps)
 
 await app.inject({ method: 'POST', url: '/v1/collections', payload: { name: 'kept' } })
 const url = '/v1/collections/kept/items'

@@ -1,5 +1,5 @@
 /** `onepeace serve` as a process, with a tiny random bundle: from the start to SIGTERM, and its plain refusals. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -115,10 +115,34 @@ it('ends quietly when told to while it fills the samples, and goes on with them 
   expect(await once(second.child, 'exit')).toEqual([0, null])
 })
 
+it('listens beyond loopback once there is a key, which the command makes and revokes while it runs', async () => {
+  const data = join(dir, 'with-keys')
+  const keys = (...args: string[]) =>
+    execFileSync(process.execPath, [PROGRAM, 'keys', ...args, '--data', data], {
+      encoding: 'utf8',
+      stdio: 'pipe',
+    }).trim()
+  const key = keys('create', '--tenant', 'acme', '--scopes', 'read')
+  const { child, url } = await start(data, '--host', '0.0.0.0')
+  const status = async (headers?: Record<string, string>) => {
+    const response = await fetch(`${url.replace('0.0.0.0', '127.0.0.1')}/v1/models`, { headers: headers ?? {} })
+    return response.status
+  }
+  expect(await status()).toBe(401)
+  expect(await status({ authorization: `Bearer ${key}` })).toBe(200)
+  keys('revoke', keys('list').split('\t')[0]!)
+  await setTimeout(1000)
+  expect(await status({ authorization: `Bearer ${key}` })).toBe(401)
+  child.kill('SIGTERM')
+  await once(child, 'exit')
+})
+
 it('says plainly why it does not start', async () => {
   const data = join(dir, 'unused')
   expect(await refusal('--data', data, '--model', join(dir, 'none'))).toContain('There is no bundle in')
-  expect(await refusal('--data', data, '--model', model, '--host', '0.0.0.0')).toContain('--no-auth')
+  expect(await refusal('--data', data, '--model', model, '--host', '0.0.0.0')).toMatch(
+    /onepeace keys create.*--no-auth/,
+  )
   expect(await refusal('--data', data, '--model', model, '--port', 'http')).toContain('The port must be')
   const foreign = join(dir, 'foreign')
   await mkdir(foreign)

@@ -6,12 +6,26 @@ it('prefers flags to variables, and variables to defaults', () => {
   expect(loadConfig({ port: '1' }, env)).toMatchObject({ port: 1, host: '0.0.0.0', dataDir: './data', noAuth: false })
   expect(loadConfig({ auth: false }, env)).toMatchObject({ port: 9000, noAuth: true, limits: { maxInputs: 7 } })
   expect(loadConfig({}, {}).modelDir).toMatch(/models.onepeace-nano$/)
+  expect(loadConfig({}, {}).rateLimit).toBeUndefined()
+  expect(loadConfig({}, { ONEPEACE_RATE_LIMIT: '0' }).rateLimit).toBe(0)
   expect(Object.isFrozen(loadConfig({}, {}))).toBe(true)
 })
 
 it('says everything that is wrong', () => {
-  const env = { ONEPEACE_PORT: 'x', ONEPEACE_MAX_TEXTS: '0', ONEPEACE_LOG_LEVEL: 'loud', ONEPEACE_NO_AUTH: 'maybe' }
+  const env = {
+    ONEPEACE_PORT: 'x',
+    ONEPEACE_MAX_TEXTS: '0',
+    ONEPEACE_LOG_LEVEL: 'loud',
+    ONEPEACE_NO_AUTH: 'maybe',
+    ONEPEACE_RATE_LIMIT: '-1',
+  }
   const message = () => loadConfig({}, env)
-  for (const part of ['The port', 'ONEPEACE_MAX_TEXTS', 'ONEPEACE_LOG_LEVEL', 'ONEPEACE_NO_AUTH'])
+  for (const part of [
+    'The port',
+    'ONEPEACE_MAX_TEXTS',
+    'ONEPEACE_LOG_LEVEL',
+    'ONEPEACE_NO_AUTH',
+    'ONEPEACE_RATE_LIMIT',
+  ])
     expect(message).toThrow(part)
 })

@@ -19,12 +19,14 @@ type Result = Schemas['BatchResult']
 /** The line in work of each id. */
 type Turns = Map<string, Promise<unknown>>
 
-export function batchRoutes({ add, contract, deps: { items, collections, models } }: RouteContext): void {
+export function batchRoutes({ add, contract, deps: { forTenant, models } }: RouteContext): void {
   const create = async (request: FastifyRequest, line: Line, turns: Turns): Promise<Schemas['Item']> => {
     const { id, input, metadata } = contract.check('ItemRequest', jsonOf(line))
     const collection = String(request.checked.collection)
     const draft = { content: contentOf(input, '/input'), metadata }
-    const item = await inTurn(turns, id, () => items.create(collection, id, draft, request.deadline))
+    const item = await inTurn(turns, id, () =>
+      forTenant(request.caller.tenant).items.create(collection, id, draft, request.deadline),
+    )
     return itemBody(collection, item)
   }
   const write = async (request: FastifyRequest, line: Line, index: number, turns: Turns): Promise<Result> => {
@@ -39,7 +41,7 @@ export function batchRoutes({ add, contract, deps: { items, collections, models 
   add(
     'createItems',
     async (request, reply) => {
-      await collections.get(String(request.checked.collection)) // what holds for every line is told at once
+      await forTenant(request.caller.tenant).collections.get(String(request.checked.collection)) // what holds for every line is told at once
       if (!(request.body instanceof Readable)) throw invalid('The request has no body; send an item a line.')
       const lines = linesOf(request.body, models.info.limits.maxRequestBytes)
       let count = 0

@@ -1,23 +1,27 @@
 /** `/v1/collections` and `/v1/collections/{collection}`. */
 
+import type { FastifyRequest } from 'fastify'
 import { readJson } from '../body.ts'
 import type { Schemas } from '../openapi.ts'
-import type { RouteContext } from '../route.ts'
+import type { RouteContext, TenantServices } from '../route.ts'
 
-type Collection = Awaited<ReturnType<RouteContext['deps']['collections']['get']>>
+type Collection = Awaited<ReturnType<TenantServices['collections']['get']>>
 
-export function collectionRoutes({ add, contract, deps: { collections } }: RouteContext): void {
+export function collectionRoutes({ add, contract, deps }: RouteContext): void {
+  const collections = ({ caller }: FastifyRequest) => deps.forTenant(caller.tenant).collections
   add('createCollection', async (request, reply) => {
     const { name, metadata } = readJson(request, contract, 'CollectionRequest')
-    const collection = await collections.create(name, metadata)
+    const collection = await collections(request).create(name, metadata)
     return reply.code(201).header('location', `/v1/collections/${name}`).send(collectionBody(collection))
   })
-  add('listCollections', async (): Promise<Schemas['CollectionList']> => {
-    return { collections: (await collections.list()).map(collectionBody) }
+  add('listCollections', async (request): Promise<Schemas['CollectionList']> => {
+    return { collections: (await collections(request).list()).map(collectionBody) }
   })
-  add('getCollection', async (request) => collectionBody(await collections.get(String(request.checked.collection))))
+  add('getCollection', async (request) =>
+    collectionBody(await collections(request).get(String(request.checked.collection))),
+  )
   add('deleteCollection', async (request, reply) => {
-    await collections.delete(String(request.checked.collection))
+    await collections(request).delete(String(request.checked.collection))
     return reply.code(204).send()
   })
 }

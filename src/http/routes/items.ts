@@ -8,23 +8,24 @@ import { raced } from '../plugins/deadline.ts'
 import { HttpProblem } from '../problems.ts'
 import type { RouteContext } from '../route.ts'
 
-export function itemRoutes({ add, contract, deps: { items } }: RouteContext): void {
+export function itemRoutes({ add, contract, deps }: RouteContext): void {
+  const items = ({ caller }: FastifyRequest) => deps.forTenant(caller.tenant).items
   add('createItem', async (request, reply) => {
     const { collection } = namesOf(request)
     const body = await readBody(request, contract, 'ItemRequest', 'ItemForm')
     const { id } = body.kind === 'json' ? body.json : body.form
-    const item = await items.create(collection, id, draftOf(body), request.deadline)
+    const item = await items(request).create(collection, id, draftOf(body), request.deadline)
     return created(reply, collection, item)
   })
   add('putItem', async (request, reply) => {
     const { collection, id } = namesOf(request)
     const body = await readBody(request, contract, 'ItemPutRequest', 'ItemPutForm')
-    const [item, isNew] = await items.put(collection, id, draftOf(body), request.deadline)
+    const [item, isNew] = await items(request).put(collection, id, draftOf(body), request.deadline)
     return isNew ? created(reply, collection, item) : itemBody(collection, item)
   })
   add('listItems', async (request): Promise<Schemas['ItemList']> => {
     const { collection } = namesOf(request)
-    const { items: page, more } = await items.list(collection, {
+    const { items: page, more } = await items(request).list(collection, {
       limit: Number(request.checked.limit),
       afterId: afterIdOf(request),
       filter: filterOf(request, contract),
@@ -35,21 +36,21 @@ export function itemRoutes({ add, contract, deps: { items } }: RouteContext): vo
   })
   add('getItem', async (request) => {
     const { collection, id } = namesOf(request)
-    return itemBody(collection, await items.get(collection, id))
+    return itemBody(collection, await items(request).get(collection, id))
   })
   add('deleteItem', async (request, reply) => {
     const { collection, id } = namesOf(request)
-    await items.delete(collection, id)
+    await items(request).delete(collection, id)
     return reply.code(204).send()
   })
   add('getItemMedia', async (request, reply) => {
     const { collection, id } = namesOf(request)
-    return sendMedia(request, reply, await items.media(collection, id))
+    return sendMedia(request, reply, await items(request).media(collection, id))
   })
   add('getItemThumbnail', async (request, reply) => {
     const { collection, id } = namesOf(request)
     const sidePx = Number(request.checked.size)
-    const { sha256, read } = await items.thumbnail(collection, id)
+    const { sha256, read } = await items(request).thumbnail(collection, id)
     const etag = `"${sha256}-${sidePx}"`
     harmless(reply, etag)
     if (request.headers['if-none-match']?.includes(etag)) return reply.code(304).send()

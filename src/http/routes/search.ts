@@ -14,7 +14,7 @@ export function searchRoutes({ add, contract, deps }: RouteContext): void {
     const body = await readBody(request, contract, 'SearchRequest', 'SearchForm')
     const options = body.kind === 'json' ? body.json : body.form
     const include = options.include ?? ['metadata']
-    const search = deps.search.search(
+    const search = deps.forTenant(request.caller.tenant).search.search(
       collection,
       {
         query: queryOf(body),

@@ -1,15 +1,16 @@
 /** `/v1/models`, `/livez`, `/readyz`, `/metrics` and `/openapi.json`. */
 
+import { DEFAULT_TENANT } from '../../auth/keys.ts'
 import type { Schemas } from '../openapi.ts'
 import type { RouteContext } from '../route.ts'
 
-export function serviceRoutes({ add, contract, deps: { models, collections, metrics } }: RouteContext): void {
+export function serviceRoutes({ add, contract, deps: { models, forTenant, metrics } }: RouteContext): void {
   const document = JSON.stringify(contract.document)
   add('listModels', async () => modelList(models.info))
   add('getLiveness', async (): Promise<Schemas['Status']> => ({ status: 'live' }))
   add('getReadiness', async (): Promise<Schemas['Status']> => {
     await models.ready()
-    await collections.ready()
+    await forTenant(DEFAULT_TENANT).collections.ready()
     return { status: 'ready' }
   })
   add('getMetrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()))
