@@ -778,7 +778,7 @@ export interface components {
             should?: components["schemas"]["Conditions"];
             must_not?: components["schemas"]["Conditions"];
         };
-        /** @description Maximal marginal relevance: 0 ranks by cosine alone, 1 by being unlike the hits before. The best hit stays first; scores stay cosines. */
+        /** @description Maximal marginal relevance: 0 ranks by cosine alone, 1 by being unlike the hits before. The best hit stays first; scores stay cosines. Among the first 200 hits only: `offset` and `limit` may not go beyond. */
         Diversity: number;
         /** @description `item` (the default): a long sound once, by its best window. `segment`: each window a hit. `metadata.KEY`: of hits with equal values only the best; those without the key stay. */
         GroupBy: string;

@@ -53,6 +53,8 @@ const METADATA_KEY = /^metadata\./
 /** Hits among which diversity and groups choose: this many for each wanted, within bounds. */
 const CANDIDATES_PER_HIT = 4
 const MIN_CANDIDATES = 50
+/** Each pick looks at every candidate: the work grows with the square. */
+const MAX_DIVERSE = 200
 
 export class SearchService {
   readonly #deps: SearchServiceDeps
@@ -63,12 +65,13 @@ export class SearchService {
 
   /**
    * Best first.
-   * @throws DomainError `not-found` (collection, item), `conflict` (other model), those of `ContentEncoder.encode`, and where
+   * @throws DomainError `not-found` (collection, item), `conflict` (other model), `payload-too-large` (diversity), those of `ContentEncoder.encode`, and where
    *   `ground` is given those of `PointingService`
    */
   async search(collection: string, request: SearchRequest, signal?: AbortSignal): Promise<SearchHit[]> {
     const { models, collections, pointing } = this.#deps
     models.assertMade(await collections.get(collection))
+    assertFewEnough(request)
     const phrase = request.ground === undefined ? undefined : phraseOf(request.ground, request.query)
     if (phrase !== undefined) pointing.assertPoints(request.limit)
     const vector = await this.#vectorOf(collection, request.query, signal)
@@ -101,6 +104,13 @@ export class SearchService {
       return ranked.slice(offset, end).map((hit) => (request.withEmbedding ? hit : withoutEmbedding(hit)))
     }
   }
+}
+
+/** @throws DomainError `payload-too-large` */
+function assertFewEnough({ diversity = 0, offset, limit }: SearchRequest): void {
+  if (diversity === 0 || offset + limit <= MAX_DIVERSE) return
+  const message = `With \`diversity\` only the first ${MAX_DIVERSE} hits can be asked for; lower \`offset\` or \`limit\`.`
+  throw new DomainError('payload-too-large', message)
 }
 
 function candidatesFor(end: number, self: string | undefined, key: string | undefined, diversity: number): number {

@@ -180,6 +180,7 @@ describe('search options', () => {
     const page = await ids({ query: 'text 1', limit: 3, offset: 2, diversity: 0.9 })
     expect(page).toEqual(diverse.slice(2, 5))
     expect((await find({ query: 'text 1', diversity: 0.5 })).hits[0].embedding).toBeUndefined()
+    expect((await search({ query: 'a', diversity: 0.1, offset: 200 }, 'album')).statusCode).toBe(413)
   })
 
   it('groups by a key of the metadata, or not even by item', async () => {
