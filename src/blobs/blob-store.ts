@@ -13,6 +13,7 @@ import { createReadStream } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
+import { DomainError } from '../errors.ts'
 
 const INCOMING = '.incoming'
 const SHA256 = /^[0-9a-f]{64}$/
@@ -44,8 +45,19 @@ export class BlobStore {
     }
   }
 
-  /** Resolves when the bytes are on disk under their name. Writing what is there already costs one look. */
+  /**
+   * Resolves when the bytes are on disk under their name. Writing what is there already costs one look.
+   * @throws DomainError `vector-store-unavailable` if they cannot be written, e.g. as the disk is full
+   */
   async put(sha256: string, bytes: Uint8Array): Promise<void> {
+    try {
+      await this.#put(sha256, bytes)
+    } catch (error) {
+      throw unwritable(error as NodeJS.ErrnoException)
+    }
+  }
+
+  async #put(sha256: string, bytes: Uint8Array): Promise<void> {
     await this.#open()
     const path = this.#path(sha256)
     if ((await sizeOf(path)) === bytes.length) return
@@ -119,9 +131,20 @@ async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
   try {
     await handle.writeFile(bytes)
     await handle.sync()
+  } catch (error) {
+    await rm(path, { force: true }) // what was written of it takes room on a disk that is full
+    throw error
   } finally {
     await handle.close()
   }
+}
+
+const FULL = ['ENOSPC', 'EDQUOT']
+
+function unwritable(cause: NodeJS.ErrnoException): DomainError {
+  const why = FULL.includes(cause.code ?? '') ? 'the disk is full' : 'its folder cannot be written'
+  const message = `The original could not be kept, as ${why}; nothing was stored. The operator has to mend it.`
+  return new DomainError('vector-store-unavailable', message, { cause, retryAfterS: 30 })
 }
 
 /** Makes a new name in a folder durable. Windows cannot fsync a folder and journals names by itself. */
