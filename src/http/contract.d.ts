@@ -633,7 +633,7 @@ export interface components {
             model: string;
         };
         CollectionName: string;
-        /** @description Any JSON object, at most 64 KiB; given back as it is. */
+        /** @description Any JSON object, at most 64 KiB and 32 levels deep; given back as it is. */
         Metadata: {
             [key: string]: unknown;
         };

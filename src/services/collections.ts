@@ -60,9 +60,20 @@ export class CollectionService {
   }
 }
 
-/** @throws DomainError `payload-too-large` */
+/** Levels of objects and arrays in each other: more than anyone reads, fewer than a stack holds. */
+const MAX_DEPTH = 32
+
+/** @throws DomainError `payload-too-large` (bytes), `invalid-request` (depth) */
 export function assertMetadataFits(metadata: Payload, maxBytes: number): void {
+  if (isDeeper(metadata, MAX_DEPTH)) {
+    throw new DomainError('invalid-request', `The metadata is nested more than ${MAX_DEPTH} deep; flatten it.`)
+  }
   const bytes = Buffer.byteLength(JSON.stringify(metadata))
   if (bytes <= maxBytes) return
   throw new DomainError('payload-too-large', `The metadata is ${bytes} bytes of JSON; at most ${maxBytes} are kept.`)
+}
+
+function isDeeper(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return depth === 0 || Object.values(value).some((member) => isDeeper(member, depth - 1))
 }

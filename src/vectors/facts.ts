@@ -9,6 +9,10 @@
  */
 import type { Scalar } from './filter.ts'
 
+/** UTF-16 units of a key, and of a string, beyond which the contract lets nobody ask: facts of such would only take room. */
+const MAX_KEY_UNITS = 512
+const MAX_TEXT_UNITS = 2048
+
 export const SEPARATOR = '\u0001'
 
 /** @returns '' for what has no facts */
@@ -22,6 +26,7 @@ function* membersOf(value: object, prefix: string): Generator<string> {
 }
 
 function* factsAt(value: unknown, key: string): Generator<string> {
+  if (key.length > MAX_KEY_UNITS) return
   if (value === null || (Array.isArray(value) && value.length === 0)) return
   if (Array.isArray(value)) {
     for (const element of value) yield* factsAt(element, key)
@@ -29,7 +34,7 @@ function* factsAt(value: unknown, key: string): Generator<string> {
   }
   yield existsFact(key)
   if (isObject(value)) yield* membersOf(value, `${key}.`)
-  else yield scalarFact(key, value as Scalar)
+  else if (typeof value !== 'string' || value.length <= MAX_TEXT_UNITS) yield scalarFact(key, value as Scalar)
 }
 
 const isObject = (value: unknown): value is object =>
