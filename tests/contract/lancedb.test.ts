@@ -1,9 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect } from '@lancedb/lancedb'
+import { Schema } from 'apache-arrow'
+import { expect, it } from 'vitest'
 import { LanceVectorStore } from '../../src/vectors/lancedb.ts'
+import { rowsOf, schemaOf } from '../../src/vectors/rows.ts'
 import { filterContract } from './filters.ts'
-import { vectorStoreContract } from './vector-store.ts'
+import { textItem, unit, vectorStoreContract } from './vector-store.ts'
 
 const harness = async () => {
   const dir = await mkdtemp(join(tmpdir(), 'onepeace-lance-'))
@@ -15,3 +19,28 @@ const harness = async () => {
 
 vectorStoreContract('LanceVectorStore', harness)
 filterContract('LanceVectorStore', harness)
+
+it('gives a table from before filters what they need, and loses nothing of it', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'onepeace-old-'))
+  const description = { name: 'old', embedDim: 4, model: 'fake', metadata: { kept: true }, createdAt: '' }
+  const { fields, metadata } = schemaOf(description)
+  const before = new Schema(
+    fields.filter(({ name }) => name !== 'facts'),
+    metadata,
+  )
+  const connection = await connect(dir)
+  const rows = [1, 2].flatMap((n) => rowsOf(textItem(`i${n}`, unit(1, n, 0, 0), { metadata: { n } })))
+  const table = await connection.createEmptyTable('old', before)
+  await table.add(rows.map(({ facts: _, ...row }) => row))
+  await connection.createEmptyTable('empty', before)
+  for (let opening = 0; opening < 2; opening++) {
+    const store = new LanceVectorStore(dir)
+    expect(await store.getCollection('old')).toEqual({ ...description, itemCount: 2 })
+    const found = await store.listItems('old', { limit: 9, filter: { must: [{ key: 'n', match: { value: 2 } }] } })
+    expect(found.map(({ id, payload }) => [id, payload])).toEqual([['i2', { metadata: { n: 2 } }]])
+    expect((await store.getVectors('old', 'i2'))?.[0]).toEqual(unit(1, 2, 0, 0))
+    expect((await store.getCollection('empty'))?.itemCount).toBe(0)
+    await store.close()
+  }
+  await rm(dir, { recursive: true, force: true })
+})
