@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { request } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { observedStore } from '../../src/vectors/observed-store.ts'
 import type { VectorStore } from '../../src/vectors/store.ts'
 import { call } from './conforms.ts'
@@ -36,6 +38,22 @@ it('names every family that docs/observability.md lists', async () => {
   const { body } = await scrape()
   const served = [...body.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name!)
   expect(documented.sort()).toEqual(served.sort())
+})
+
+it('counts a client that has gone as answered, once', async () => {
+  await h.app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = h.app.server.address() as AddressInfo
+  h.encoder.delayMs = 10_000
+  const headers = { 'content-type': 'application/json' }
+  const sending = request({ host: '127.0.0.1', port, path: '/v1/embeddings', method: 'POST', headers })
+  sending.on('error', () => {})
+  sending.end('{"input": "never mind"}')
+  await vi.waitFor(async () => expect((await scrape()).body).toContain('http_requests_in_flight 2'))
+  sending.destroy()
+  await vi.waitFor(async () => expect((await scrape()).body).toContain('http_requests_in_flight 1'))
+  h.encoder.delayMs = 0
+  const gone = 'http_request_duration_seconds_count{method="POST",route="/v1/embeddings",status="499"} 1'
+  expect((await scrape()).body).toContain(gone)
 })
 
 it('times every call of a store by its method, failures too', async () => {

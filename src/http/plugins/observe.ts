@@ -10,11 +10,18 @@ declare module 'fastify' {
 }
 
 export function registerObservation(app: FastifyInstance, metrics: Metrics): void {
-  app.addHook('onRequest', async () => metrics.requestBegan())
-  app.addHook('onResponse', async (request, reply) => {
-    metrics.requestEnded(request.method, routeOf(request), reply.statusCode, reply.elapsedTime, request.problemCode)
+  app.addHook('onRequest', async (request, reply) => {
+    metrics.requestBegan()
+    // Not `onResponse`, which never comes where the client has gone before its answer.
+    reply.raw.once('close', () => {
+      const status = reply.raw.writableEnded ? reply.statusCode : CLIENT_GONE
+      metrics.requestEnded(request.method, routeOf(request), status, reply.elapsedTime, request.problemCode)
+    })
   })
 }
+
+/** As proxies log it: the client closed the connection. No answer ever bears it. */
+const CLIENT_GONE = 499
 
 /** As the contract writes it; a path of a stranger's making would be a label of its own each time. */
 function routeOf(request: FastifyRequest): string {
