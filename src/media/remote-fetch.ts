@@ -149,9 +149,9 @@ async function resolveAll(host: string): Promise<string[]> {
 /** Resolving cannot be called off; nobody waits for it longer than for the rest. */
 function unlessAborted<T>(task: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    signal.throwIfAborted()
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-    task.then(resolve, reject)
+    task.then(resolve, reject) // first, so that its failure is always heard, even by nobody
+    if (signal.aborted) reject(signal.reason)
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true })
   })
 }
 

@@ -110,7 +110,7 @@ export interface ContentEncoderDeps {
 
 /** Decoded pictures and sounds held at once, over all requests: a 64 MP picture is 192 MB. */
 const MEDIA_AT_ONCE = 4
-/** Addresses being fetched at once, over all requests. */
+/** Addresses being fetched, or fetched and not yet encoded, over all requests: at 32 MiB each, 512 MiB. */
 const FETCHES_AT_ONCE = 16
 /** Windows of one sound in the encoder's queue at once: a batch's worth. */
 const WINDOWS_AT_ONCE = 4
@@ -190,7 +190,13 @@ export class ContentEncoder {
    */
   async encodePart(part: ContentPart, signal?: AbortSignal): Promise<EncodedPart> {
     signal?.throwIfAborted()
-    const local = await this.local(part, signal)
+    if (part.kind !== 'remote') return this.#encodeLocal(part, signal)
+    // The turn is kept until the bytes are no longer needed: else a small request could have gigabytes waiting to be encoded.
+    const fetchAndEncode = async () => this.#encodeLocal(await this.#fetch(part, signal), signal)
+    return this.#fetches.run(fetchAndEncode, signal)
+  }
+
+  async #encodeLocal(local: LocalPart, signal?: AbortSignal): Promise<EncodedPart> {
     if (local.kind === 'text') return this.#encodeText(local.text, signal)
     const { modalities } = this.#deps.encoder
     return this.withMedia([local], modalities, ([medium]) => this.#encodeMedium(medium!, signal), signal)
@@ -198,11 +204,13 @@ export class ContentEncoder {
 
   /** Fetches what lies elsewhere. @throws DomainError as `RemoteFetcher.fetch` */
   async local(part: ContentPart, signal?: AbortSignal): Promise<LocalPart> {
-    if (part.kind !== 'remote') return part
+    return part.kind === 'remote' ? this.#fetches.run(() => this.#fetch(part, signal), signal) : part
+  }
+
+  async #fetch({ url, expected, weight }: RemotePart, signal?: AbortSignal): Promise<MediaPart> {
     const { fetcher } = this.#deps
     if (fetcher === undefined) throw new DomainError('invalid-request', 'Nothing is fetched here; give the bytes.')
-    const bytes = await this.#fetches.run(() => fetcher.fetch(part.url, signal), signal)
-    return { kind: 'media', bytes, expected: part.expected, weight: part.weight }
+    return { kind: 'media', bytes: await fetcher.fetch(url, signal), expected, weight }
   }
 
   /**

@@ -201,6 +201,19 @@ describe('a fetch', () => {
     await expect(gone.fetch('http://gone.test/')).rejects.toMatchObject({ code: 'undecodable-media' })
   })
 
+  it('that was given up before it began leaves no failure that nobody hears', async () => {
+    const unheard: unknown[] = []
+    const hear = (error: unknown) => unheard.push(error)
+    process.on('unhandledRejection', hear)
+    const gone = fetcherOf({ resolve: () => Promise.reject(new Error('ENOTFOUND')) })
+    await expect(gone.fetch('http://gone.test/', AbortSignal.abort())).rejects.toMatchObject({
+      code: 'deadline-exceeded',
+    })
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    process.off('unhandledRejection', hear)
+    expect(unheard).toEqual([])
+  })
+
   it('is given up with the request it is for, and refused where fetching is off', async () => {
     const port = await serve(() => {})
     const waiting = fetcherOf({ timeoutMs: 10_000 }).fetch(`http://a.test:${port}/`, AbortSignal.timeout(50))
@@ -232,5 +245,26 @@ it('a picture given by its address is embedded and kept as the same bytes given 
   expect(page.code).toBe('unsupported-media-type')
   const inside = await embed({ type: 'image_url', image_url: { url: 'http://10.0.0.1/' } })
   expect(inside).toMatchObject({ status: 400, detail: NOWHERE })
+  await h.close()
+})
+
+it.each([
+  ['inputs', (part: object) => Array(128).fill(part)],
+  ['parts of one input', (part: object) => ({ content: Array(128).fill(part) })],
+])('a request of 128 addresses as %s has no more than 16 pictures fetched and waiting', async (_, inputOf) => {
+  let fetched = 0
+  const fetch = async () => {
+    fetched++
+    return png(6, 6)
+  }
+  const fetcher = { fetch } as unknown as RemoteFetcher
+  const h = await startHarness({ fetcher })
+  h.encoder.delayMs = 300
+  const input = inputOf({ type: 'image_url', image_url: { url: 'http://a.test/' } })
+  const running = h.app.inject({ method: 'POST', url: '/v1/embeddings', payload: { input } })
+  await expect.poll(() => h.encoder.seen.length, { interval: 5 }).toBeGreaterThan(0)
+  const atFirst = fetched - h.encoder.seen.length
+  h.encoder.delayMs = 0
+  expect([atFirst <= 16, (await running).statusCode, fetched]).toEqual([true, 200, 128])
   await h.close()
 })
