@@ -93,12 +93,14 @@ export class SearchService {
     const self = 'itemId' in query ? query.itemId : undefined
     const key = METADATA_KEY.test(groupBy) ? groupBy.replace(METADATA_KEY, '') : undefined
     const end = offset + limit
+    // Pages of a diverse ranking fit together only if all are cut from the same candidates, whatever the page.
+    const needed = diversity > 0 ? MAX_DIVERSE : end
     const ask = storeQueryOf(request, vector)
-    for (let count = candidatesFor(end, self, key, diversity); ; count *= 4) {
+    for (let count = candidatesFor(needed, self, key, diversity); ; count *= 4) {
       const found = await this.#deps.store.search(collection, { ...ask, limit: count, offset: 0 })
       const others = found.filter(({ id }) => id !== self)
       const grouped = key === undefined ? others : bestOfEach(others, key)
-      if (grouped.length < end && found.length === count) continue
+      if (grouped.length < needed && found.length === count) continue
       const hits = grouped.map(hitOf)
       const ranked = diversity > 0 ? diversified(hits as Required<SearchHit>[], end, diversity) : hits
       return ranked.slice(offset, end).map((hit) => (request.withEmbedding ? hit : withoutEmbedding(hit)))
@@ -113,8 +115,8 @@ function assertFewEnough({ diversity = 0, offset, limit }: SearchRequest): void 
   throw new DomainError('payload-too-large', message)
 }
 
-function candidatesFor(end: number, self: string | undefined, key: string | undefined, diversity: number): number {
-  const wanted = end + (self === undefined ? 0 : 1)
+function candidatesFor(needed: number, self: string | undefined, key: string | undefined, diversity: number): number {
+  const wanted = needed + (self === undefined ? 0 : 1)
   return key === undefined && diversity === 0 ? wanted : Math.max(MIN_CANDIDATES, wanted * CANDIDATES_PER_HIT)
 }
 

@@ -28,6 +28,8 @@ function* membersOf(value: object, prefix: string): Generator<string> {
 function* factsAt(value: unknown, key: string): Generator<string> {
   if (key.length > MAX_KEY_UNITS) return
   if (value === null || (Array.isArray(value) && value.length === 0)) return
+  // JSON's 1e999 is read as Infinity and kept as null: the facts say what is kept.
+  if (typeof value === 'number' && !Number.isFinite(value)) return
   if (Array.isArray(value)) {
     for (const element of value) yield* factsAt(element, key)
     return
