@@ -60,3 +60,12 @@ export function sortable(value: number): string {
   const ordered = bits & sign ? ~bits & (sign | (sign - 1n)) : bits | sign
   return ordered.toString(16).padStart(16, '0')
 }
+
+/** The number that `sortable` wrote. */
+export function unsortable(hex: string): number {
+  const ordered = BigInt(`0x${hex}`)
+  const sign = 1n << 63n
+  const view = new DataView(new ArrayBuffer(8))
+  view.setBigUint64(0, ordered & sign ? ordered ^ sign : ~ordered & ((sign << 1n) - 1n))
+  return view.getFloat64(0)
+}

@@ -15,3 +15,21 @@ export class Serial {
     await this.#tail
   }
 }
+
+/** One at a time for each key: the writers of one item. A key costs nothing once its tasks have settled. */
+export class KeyedSerial {
+  readonly #lines = new Map<string, { serial: Serial; waiting: number }>()
+
+  run<T>(key: string, task: () => Promise<T>): Promise<T> {
+    const line = this.#lines.get(key) ?? { serial: new Serial(), waiting: 0 }
+    this.#lines.set(key, line)
+    line.waiting++
+    return line.serial.run(task).finally(() => {
+      if (--line.waiting === 0) this.#lines.delete(key)
+    })
+  }
+
+  async drained(): Promise<void> {
+    await Promise.all([...this.#lines.values()].map(({ serial }) => serial.drained()))
+  }
+}
