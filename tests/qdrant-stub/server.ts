@@ -1,0 +1,113 @@
+/** A Qdrant in memory over HTTP. What it proves and what not: README.md beside this file. */
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Refused, StubCollection } from './collections.ts'
+import { openApiFile, RequestChecker } from './openapi.ts'
+
+type Json = Record<string, unknown>
+
+/** What the next request meets: an answer of that status, nothing, a broken connection before it is done, or only after. */
+export type Fault = number | 'none' | 'dropped' | 'done-but-dropped'
+
+export interface QdrantStub {
+  url: string
+  /** Whether Qdrant's OpenAPI was there to hold requests against. */
+  validates: boolean
+  /** What was wrong with the requests so far. */
+  violations: string[]
+  requests: number
+  /** Each is met by one request. */
+  faults: Fault[]
+  close(): Promise<void>
+}
+
+export async function startQdrantStub({ apiKey }: { apiKey?: string } = {}): Promise<QdrantStub> {
+  const file = openApiFile()
+  const checker = file === undefined ? undefined : new RequestChecker(file)
+  const collections = new Map<string, StubCollection>()
+  const stub = { violations: [] as string[], faults: [] as Fault[], requests: 0, validates: checker !== undefined }
+  const server = createServer(async (request, response) => {
+    stub.requests++
+    const fault = stub.faults.shift()
+    if (fault === 'dropped') return void request.socket.destroy()
+    const url = new URL(request.url!, 'http://stub')
+    const body = await bodyOf(request)
+    const wrong = checker?.check(request.method!, url, body)
+    if (wrong !== undefined) stub.violations.push(wrong)
+    const [status, answer] =
+      apiKey !== undefined && request.headers['api-key'] !== apiKey
+        ? [401, { status: { error: 'Must provide an API key' } }]
+        : typeof fault === 'number'
+          ? [fault, { status: { error: 'fault' } }]
+          : wrong === undefined
+            ? answerTo(collections, request.method!, url.pathname, (body ?? {}) as Json)
+            : [400, { status: { error: wrong } }]
+    if (fault === 'done-but-dropped') return void request.socket.destroy()
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return Object.assign(stub, {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  })
+}
+
+async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  return chunks.length > 0 ? JSON.parse(Buffer.concat(chunks).toString()) : undefined
+}
+
+function answerTo(all: Map<string, StubCollection>, method: string, path: string, body: Json): [number, Json] {
+  try {
+    return [200, { result: resultOf(all, method, path, body), status: 'ok', time: 0 }]
+  } catch (error) {
+    const status = error instanceof Refused ? error.status : 500
+    return [status, { status: { error: String(error) }, time: 0 }]
+  }
+}
+
+function resultOf(all: Map<string, StubCollection>, method: string, path: string, body: Json): unknown {
+  const [, , encoded = '', ...rest] = path.split('/')
+  const name = decodeURIComponent(encoded)
+  const operation = `${method} ${rest.join('/')}`
+  if (path === '/collections') return { collections: [...all.keys()].map((each) => ({ name: each })) }
+  if (operation === 'PUT ') return create(all, name, body)
+  if (operation === 'DELETE ') return all.delete(name)
+  const collection = all.get(name)
+  if (collection === undefined) throw new Refused(404, `Not found: Collection \`${name}\` doesn't exist!`)
+  switch (operation) {
+    case 'GET ':
+      return {
+        status: 'green',
+        optimizer_status: 'ok',
+        segments_count: 1,
+        payload_schema: {},
+        config: collection.config,
+      }
+    case 'PUT index':
+      return { status: 'completed', operation_id: 0 }
+    case 'POST points':
+      return collection.retrieve(body)
+    case 'POST points/batch':
+      collection.update(body.operations as Json[])
+      return [{ status: 'completed', operation_id: 0 }]
+    case 'POST points/scroll':
+      return collection.scroll(body)
+    case 'POST points/count':
+      return collection.count(body)
+    case 'POST points/query':
+      return collection.query(body)
+    default:
+      throw new Refused(404, `the stub knows no ${operation}`)
+  }
+}
+
+function create(all: Map<string, StubCollection>, name: string, body: Json): boolean {
+  if (all.has(name)) throw new Refused(409, `Wrong input: Collection \`${name}\` already exists!`)
+  all.set(name, new StubCollection(body))
+  return true
+}
