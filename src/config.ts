@@ -14,6 +14,9 @@ export interface Config {
   dataDir: string
   /** Folder of the bundle to serve. */
   modelDir: string
+  /** Address of the Qdrant server that keeps the vectors; undefined for the embedded store in the data folder. */
+  qdrantUrl: string | undefined
+  qdrantApiKey: string | undefined
   /** Whether serving other machines without keys was asked for. */
   noAuth: boolean
   /** Whether pictures and sounds given by their address are fetched. */
@@ -52,6 +55,8 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     port: wholeNumber(flags.port ?? env.ONEPEACE_PORT ?? '8080', 'The port', 0, 65_535, wrong),
     dataDir: flags.data ?? env.ONEPEACE_DATA ?? './data',
     modelDir: flags.model ?? env.ONEPEACE_MODEL ?? DEFAULT_MODEL,
+    qdrantUrl: qdrantUrlOf(env.QDRANT_URL || undefined, wrong),
+    qdrantApiKey: env.QDRANT_API_KEY || undefined,
     noAuth: flags.auth === false || isYes('ONEPEACE_NO_AUTH', env, wrong),
     remoteFetch: isYes('ONEPEACE_REMOTE_FETCH', env, wrong, true),
     rateLimit: rateLimitOf(env.ONEPEACE_RATE_LIMIT, wrong),
@@ -77,6 +82,16 @@ function wholeNumber(text: string, what: string, min: number, max: number, wrong
   if (!(value >= min && value <= max))
     wrong.push(`${what} must be a whole number from ${min} to ${max}, not '${text}'.`)
   return value
+}
+
+/** The message does not repeat the address: it may hold a password. */
+function qdrantUrlOf(text: string | undefined, wrong: string[]): string | undefined {
+  if (text === undefined) return undefined
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isPlain = url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search && !url.hash
+  if (!isPlain)
+    wrong.push('QDRANT_URL must be an address such as http://127.0.0.1:6333, without user, query or fragment.')
+  return text
 }
 
 function rateLimitOf(text: string | undefined, wrong: string[]): number | undefined {

@@ -28,6 +28,7 @@ import { SearchService } from '../services/search.ts'
 import { ZeroShotService } from '../services/zero-shot.ts'
 import { LanceVectorStore } from '../vectors/lancedb.ts'
 import { observedStore } from '../vectors/observed-store.ts'
+import { QdrantVectorStore } from '../vectors/qdrant.ts'
 import type { VectorStore } from '../vectors/store.ts'
 import { TenantVectorStore } from '../vectors/tenant-store.ts'
 import { type DataDir, openDataDir } from './data-dir.ts'
@@ -82,7 +83,7 @@ export async function openServices(config: Config): Promise<Services> {
   try {
     const data = await openDataDir(config.dataDir)
     try {
-      return await openStore(model, data, metrics)
+      return await openStore(config, model, data, metrics)
     } catch (error) {
       await data.release()
       throw error
@@ -93,8 +94,8 @@ export async function openServices(config: Config): Promise<Services> {
   }
 }
 
-async function openStore(model: ModelHalf, data: DataDir, metrics: Metrics): Promise<Services> {
-  const store = observedStore(new LanceVectorStore(data.vectorsDir), metrics.storeCalled)
+async function openStore(config: Config, model: ModelHalf, data: DataDir, metrics: Metrics): Promise<Services> {
+  const store = observedStore(vectorStoreOf(config, data), metrics.storeCalled)
   const blobs = new BlobStore(data.blobsDir)
   const { keeper, ...services } = connectServices(model, store, blobs, metrics)
   await keeper.sweep()
@@ -107,6 +108,15 @@ async function openStore(model: ModelHalf, data: DataDir, metrics: Metrics): Pro
       await data.release()
     },
   }
+}
+
+/** Originals stay in the data folder wherever the vectors are. */
+export function vectorStoreOf(
+  { qdrantUrl, qdrantApiKey }: Pick<Config, 'qdrantUrl' | 'qdrantApiKey'>,
+  { vectorsDir }: Pick<DataDir, 'vectorsDir'>,
+): VectorStore {
+  if (qdrantUrl === undefined) return new LanceVectorStore(vectorsDir)
+  return new QdrantVectorStore({ url: qdrantUrl, apiKey: qdrantApiKey })
 }
 
 /** Joins the parts; tests give their own. */

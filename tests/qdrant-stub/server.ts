@@ -16,6 +16,8 @@ export interface QdrantStub {
   /** What was wrong with the requests so far. */
   violations: string[]
   requests: number
+  /** Path of the last request. */
+  lastPath: string
   /** Each is met by one request. */
   faults: Fault[]
   close(): Promise<void>
@@ -25,12 +27,19 @@ export async function startQdrantStub({ apiKey }: { apiKey?: string } = {}): Pro
   const file = openApiFile()
   const checker = file === undefined ? undefined : new RequestChecker(file)
   const collections = new Map<string, StubCollection>()
-  const stub = { violations: [] as string[], faults: [] as Fault[], requests: 0, validates: checker !== undefined }
+  const stub = {
+    violations: [] as string[],
+    faults: [] as Fault[],
+    requests: 0,
+    lastPath: '',
+    validates: checker !== undefined,
+  }
   const server = createServer(async (request, response) => {
     stub.requests++
     const fault = stub.faults.shift()
     if (fault === 'dropped') return void request.socket.destroy()
     const url = new URL(request.url!, 'http://stub')
+    stub.lastPath = url.pathname
     const body = await bodyOf(request)
     const wrong = checker?.check(request.method!, url, body)
     if (wrong !== undefined) stub.violations.push(wrong)

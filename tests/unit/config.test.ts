@@ -29,3 +29,20 @@ it('says everything that is wrong', () => {
   ])
     expect(message).toThrow(part)
 })
+
+it('takes the address of a Qdrant server, and does not repeat a wrong one, which may hold a password', () => {
+  expect(loadConfig({}, {})).toMatchObject({ qdrantUrl: undefined, qdrantApiKey: undefined })
+  expect(loadConfig({}, { QDRANT_URL: '', QDRANT_API_KEY: '' }).qdrantUrl).toBeUndefined()
+  const config = loadConfig({}, { QDRANT_URL: 'https://q.example/path', QDRANT_API_KEY: 'k' })
+  expect(config).toMatchObject({ qdrantUrl: 'https://q.example/path', qdrantApiKey: 'k' })
+  for (const wrong of [
+    'q.example:6333',
+    'ftp://q.example',
+    'http://user:secret@q.example',
+    'http://q.example/?a=secret',
+  ]) {
+    const read = () => loadConfig({}, { QDRANT_URL: wrong })
+    expect(read).toThrow('QDRANT_URL')
+    expect(read).not.toThrow('secret')
+  }
+})
