@@ -36,6 +36,8 @@ export interface QdrantOptions {
   limits?: CallLimits | undefined
 }
 
+/** Of version 1: the first with `update_mode` (qdrant/qdrant#7963). */
+const LEAST_MINOR = 17
 const DESCRIPTION = 'onepeace'
 const IDS_AT_ONCE = 1000
 const POINTS_A_PAGE = 5000
@@ -52,6 +54,7 @@ export class QdrantVectorStore implements VectorStore {
   readonly #calls: QdrantCalls
   readonly #prefix: string
   readonly #writers = new KeyedSerial()
+  #isNewEnough = false
 
   /** Connects at first use. */
   constructor({ url, apiKey, prefix = 'onepeace-', limits = CALL_LIMITS }: QdrantOptions) {
@@ -70,9 +73,24 @@ export class QdrantVectorStore implements VectorStore {
 
   async ready(): Promise<void> {
     await this.#calls.repeatable(() => this.#client.getCollections())
+    await this.#assertVersion()
+  }
+
+  /** An older server ignores `insert_only`: creating an item would replace another without a word. */
+  async #assertVersion(): Promise<void> {
+    if (this.#isNewEnough) return
+    const { version } = await this.#calls.repeatable(() => this.#client.versionInfo())
+    const [major = 0, minor = 0] = version.split('.').map(Number)
+    if (major < 1 || (major === 1 && minor < LEAST_MINOR))
+      throw new DomainError(
+        'vector-store-unavailable',
+        `The Qdrant server is version ${version}; it must be 1.${LEAST_MINOR} or later.`,
+      )
+    this.#isNewEnough = true
   }
 
   async createCollection(collection: NewCollection): Promise<Collection> {
+    await this.#assertVersion()
     const { name, embedDim } = collection
     const collection_name = this.#prefix + name
     const vectors = { [VECTOR]: { size: embedDim, distance: 'Cosine' as const } }

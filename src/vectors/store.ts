@@ -1,6 +1,6 @@
 /**
  * The port between services and a vector database. In: items of one or more unit vectors with a payload. Out: items, and
- * hits of a cosine search grouped by item. Two adapters fill it: embedded LanceDB (`lancedb.ts`) and, later, Qdrant; both
+ * hits of a cosine search grouped by item. Two adapters fill it: embedded LanceDB (`lancedb.ts`) and Qdrant (`qdrant.ts`); both
  * must pass `tests/contract/vector-store.ts`.
  *
  *   collection 1 ── * item 1 ── * point        a text or picture is one point, a long sound one point a window

@@ -89,6 +89,16 @@ describe('QdrantVectorStore', () => {
     expect(stub.requests - before).toBe(1)
   })
 
+  it('refuses a server that would ignore insert_only', async () => {
+    const old = await startQdrantStub({ version: '1.16.3' })
+    const onOld = new QdrantVectorStore({ url: old.url, limits: LIMITS })
+    await expect(onOld.ready()).rejects.toThrow('1.17 or later')
+    await expect(onOld.createCollection(describeCollection('c'))).rejects.toMatchObject({
+      code: 'vector-store-unavailable',
+    })
+    await old.close()
+  })
+
   it('finds by their best window sounds of which others are replaced, and shows no window of before', async () => {
     const sound = (...vectors: Float32Array[]) => ({
       ...textItem('sound'),

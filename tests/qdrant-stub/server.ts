@@ -23,7 +23,13 @@ export interface QdrantStub {
   close(): Promise<void>
 }
 
-export async function startQdrantStub({ apiKey }: { apiKey?: string } = {}): Promise<QdrantStub> {
+interface StubOptions {
+  /** Asked of each request. */
+  apiKey?: string
+  version?: string
+}
+
+export async function startQdrantStub({ apiKey, version = '1.18.2' }: StubOptions = {}): Promise<QdrantStub> {
   const file = openApiFile()
   const checker = file === undefined ? undefined : new RequestChecker(file)
   const collections = new Map<string, StubCollection>()
@@ -49,7 +55,9 @@ export async function startQdrantStub({ apiKey }: { apiKey?: string } = {}): Pro
         : typeof fault === 'number'
           ? [fault, { status: { error: 'fault' } }]
           : wrong === undefined
-            ? answerTo(collections, request.method!, url.pathname, (body ?? {}) as Json)
+            ? url.pathname === '/'
+              ? [200, { title: 'qdrant - vector search engine', version }]
+              : answerTo(collections, request.method!, url.pathname, (body ?? {}) as Json)
             : [400, { status: { error: wrong } }]
     if (fault === 'done-but-dropped') return void request.socket.destroy()
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
