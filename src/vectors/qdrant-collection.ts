@@ -2,14 +2,14 @@
  * The items of one collection in Qdrant, by way of the few operations on points that `PointAccess` names. How they lie:
  * qdrant-points.ts.
  *
- *   write      tails (new ids, seen by nobody yet) → head → tails of the head before       one batch, applied in order
+ *   write      tails (new ids, seen by nobody yet), then in one batch: head → deletion of the tails of the head before
  *   read       the head says all but the vectors
  *   search     best points → heads of those that are windows of a sound → items
  *
  * Guaranteed: every reader sees an item as one write left it, whole; after a crash too. Of several creators of an id one wins,
  * those of other processes included. Writers of one item in one process run one after another. Not guaranteed: a put or
  * deletion in *another* process between a creation and its confirmation can make the creator hear `conflict`; two processes
- * that put one item at once both hear the item from before; and a process that dies within a batch, or loses such a race,
+ * that put one item at once both hear the item from before; and a process that dies within a write, or loses such a race,
  * leaves tails that take room but are never shown.
  */
 import { randomUUID } from 'node:crypto'
@@ -46,6 +46,8 @@ export interface PointAccess {
 }
 
 const IS_HEAD: QdrantCondition = { key: 'point', match: { value: 0 } }
+/** Vectors in one request: 1,536 numbers as JSON are some 30 KB, and Qdrant takes 32 MB. */
+const TAILS_AT_ONCE = 256
 /** Hashes in one filter. */
 const HASHES_AT_ONCE = 1000
 /** Times that the vectors of an item are sought while others replace it. */
@@ -69,7 +71,8 @@ export class QdrantCollection {
     if (await this.#head(item.id)) throw taken()
     const write = randomUUID()
     const { head, tails } = pointsOf(item, write)
-    await this.#points.write([...upserts(tails), { upsert: { points: [head], update_mode: 'insert_only' } }])
+    await this.#writeTails(tails)
+    await this.#points.write([{ upsert: { points: [head], update_mode: 'insert_only' } }])
     const winner = await this.#head(item.id)
     if (winner === undefined || winner.write === write) return
     await this.#points.write(deletions(tails.map(({ id }) => id)))
@@ -79,8 +82,14 @@ export class QdrantCollection {
   async put(item: NewItem): Promise<StoredItem | undefined> {
     const before = await this.#head(item.id)
     const { head, tails } = pointsOf(item, randomUUID())
-    await this.#points.write([...upserts(tails), ...upserts([head]), ...deletions(before ? tailIds(before) : [])])
+    await this.#writeTails(tails)
+    await this.#points.write([{ upsert: { points: [head] } }, ...deletions(before ? tailIds(before) : [])])
     return before && itemOf(before)
+  }
+
+  async #writeTails(tails: QdrantPoint[]): Promise<void> {
+    for (let from = 0; from < tails.length; from += TAILS_AT_ONCE)
+      await this.#points.write([{ upsert: { points: tails.slice(from, from + TAILS_AT_ONCE) } }])
   }
 
   async delete(id: string): Promise<StoredItem | undefined> {
@@ -188,6 +197,5 @@ interface Understood {
   scored: Scored
 }
 
-/** Empty lists of points are no operation. */
-const upserts = (points: QdrantPoint[]): Operation[] => (points.length > 0 ? [{ upsert: { points } }] : [])
+/** An empty list of points is no operation. */
 const deletions = (points: string[]): Operation[] => (points.length > 0 ? [{ delete: { points } }] : [])
