@@ -96,9 +96,11 @@ export async function openServices(config: Config): Promise<Services> {
 
 async function openStore(config: Config, model: ModelHalf, data: DataDir, metrics: Metrics): Promise<Services> {
   const store = observedStore(vectorStoreOf(config, data), metrics.storeCalled)
-  const blobs = new BlobStore(data.blobsDir)
+  const isEmbedded = config.qdrantUrl === undefined
+  const blobs = new BlobStore(isEmbedded ? data.blobsDir : data.qdrantBlobsDir)
   const { keeper, ...services } = connectServices(model, store, blobs, metrics)
-  await keeper.sweep()
+  // A server that is another, or empty, would refer to nothing: what a crash left there takes room, but is never worth the risk.
+  if (isEmbedded) await keeper.sweep()
   return {
     ...services,
     close: async () => {

@@ -4,7 +4,8 @@
  *   <dir>/onepeace-data.json   marker with the layout's version; a folder with other things and no marker is not ours
  *   <dir>/lock                 who uses it: host, process, when that process began, and a sign of life (its mtime)
  *   <dir>/keys.json            the keys' hashes, needing no lock (src/auth/)
- *   <dir>/vectors/  <dir>/blobs/
+ *   <dir>/vectors/  <dir>/blobs/          the embedded store and the originals of its items
+ *   <dir>/qdrant-blobs/                   the originals of items whose vectors are on a Qdrant server
  *
  * A lock outlives `kill -9`, so one is taken over when its holder is proven gone: on this host, no such process, or one
  * that began later under the same number; from another host (a container that is no more), no sign of life for a while.
@@ -35,6 +36,8 @@ interface Holder {
 export interface DataDir {
   vectorsDir: string
   blobsDir: string
+  /** Apart from the embedded store's, as neither store knows what the other refers to. */
+  qdrantBlobsDir: string
   /** Lets the next process in. */
   release(): Promise<void>
 }
@@ -48,6 +51,7 @@ export async function openDataDir(dir: string): Promise<DataDir> {
   return {
     vectorsDir: join(dir, 'vectors'),
     blobsDir: join(dir, 'blobs'),
+    qdrantBlobsDir: join(dir, 'qdrant-blobs'),
     release: async () => {
       clearInterval(pulse)
       await rm(path, { force: true })
