@@ -14,6 +14,7 @@ import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { DomainError } from '../errors.ts'
+import { KeyedSerial } from '../serial.ts'
 
 const INCOMING = '.incoming'
 const SHA256 = /^[0-9a-f]{64}$/
@@ -25,7 +26,7 @@ export async function sha256Of(bytes: Uint8Array): Promise<string> {
 
 export class BlobStore {
   readonly #dir: string
-  readonly #busy = new Map<string, Promise<unknown>>()
+  readonly #busy = new KeyedSerial()
   #opened: Promise<void> | undefined
 
   constructor(dir: string) {
@@ -33,16 +34,8 @@ export class BlobStore {
   }
 
   /** Runs `task` while no other task of the same hash runs. */
-  async exclusively<T>(sha256: string, task: () => Promise<T>): Promise<T> {
-    const before = this.#busy.get(sha256)
-    const run = (before ?? Promise.resolve()).then(task, task)
-    const settled = run.catch(() => undefined)
-    this.#busy.set(sha256, settled)
-    try {
-      return await run
-    } finally {
-      if (this.#busy.get(sha256) === settled) this.#busy.delete(sha256)
-    }
+  exclusively<T>(sha256: string, task: () => Promise<T>): Promise<T> {
+    return this.#busy.run(sha256, task)
   }
 
   /**

@@ -6,7 +6,7 @@ import { BlobStore } from '../blobs/blob-store.ts'
 import { MANIFEST_FILE } from '../bundle/manifest.ts'
 import { type Bundle, bundleHash, openBundle } from '../bundle/open.ts'
 import type { Config } from '../config.ts'
-import type { BatchRun, Encoder } from '../encoder/encoder.ts'
+import type { Encoder, OnBatch } from '../encoder/encoder.ts'
 import { openLocalEncoder } from '../encoder/local-encoder.ts'
 import { Metrics } from '../http/metrics.ts'
 import type { AppDeps, TenantServices } from '../http/route.ts'
@@ -50,10 +50,7 @@ export interface Services extends AppDeps {
 type ModelConfig = Pick<Config, 'modelDir' | 'limits' | 'remoteFetch'>
 
 /** Returns before the model is loaded; `encoder.ready()` tells when it is. @throws BundleError */
-export async function openModel(
-  { modelDir, limits, remoteFetch }: ModelConfig,
-  onBatch?: (run: BatchRun) => void,
-): Promise<ModelHalf> {
+export async function openModel({ modelDir, limits, remoteFetch }: ModelConfig, onBatch?: OnBatch): Promise<ModelHalf> {
   const bundle = await openBundle(modelDir)
   const encoder = openLocalEncoder(bundle.dir, bundle.manifest, { onBatch })
   const media = new MediaDecoder({ maxPixels: limits.maxImagePixels, maxSeconds: limits.maxAudioSeconds })

@@ -57,13 +57,8 @@ export interface HeadOutput {
   boxes?: Float32Array
 }
 
-/** One batch, as observers are told of it. */
-export interface BatchRun {
-  kind: Modality | 'head'
-  /** How long each of its inputs waited, in ms. */
-  waitsMs: number[]
-  tookMs: number
-}
+/** Told of each batch that ran: how long its inputs waited, and how long it took, in ms. */
+export type OnBatch = (kind: Modality | 'head', waitsMs: readonly number[], tookMs: number) => void
 
 export interface Encoder {
   /** D, the width of an embedding. */

@@ -10,7 +10,7 @@ import type { BundleManifest } from '../bundle/manifest.ts'
 import { DomainError } from '../errors.ts'
 import type { Modality } from '../modality.ts'
 import { Batcher } from './batcher.ts'
-import type { BatchRun, Encoder, EncoderInput, HeadInfo, HeadInputs, HeadOutput } from './encoder.ts'
+import type { Encoder, EncoderInput, HeadInfo, HeadInputs, HeadOutput, OnBatch } from './encoder.ts'
 import { bytesOf, findHead, headsOf, orderInputs } from './head-inputs.ts'
 import { bucketOf, checkInput, costOf } from './input-limits.ts'
 import { SessionHost } from './session-host.ts'
@@ -30,8 +30,7 @@ export interface LocalEncoderOptions {
   maxBatch?: Partial<Record<Modality, number>>
   /** Bound of accepted and unfinished work: tokens, pixels, samples. */
   maxCost?: Partial<Record<Modality, number>>
-  /** Told of each batch that ran. */
-  onBatch?: ((run: BatchRun) => void) | undefined
+  onBatch?: OnBatch | undefined
   /** In place of workers that run the bundle, e.g. in tests. */
   hosts?: readonly SessionHost[]
 }
@@ -91,7 +90,7 @@ class LocalEncoder implements Encoder {
       bucketOf: () => 0,
       run: ([task], host) => this.forgetOnFailure(host.call(task!)),
       sessions: this.sessions,
-      onBatch: (waitsMs, tookMs) => options.onBatch?.({ kind: 'head', waitsMs, tookMs }),
+      onBatch: (waitsMs, tookMs) => options.onBatch?.('head', waitsMs, tookMs),
     })
   }
 
@@ -126,7 +125,7 @@ class LocalEncoder implements Encoder {
       bucketOf: (input) => bucketOf(input, this.manifest),
       run: (inputs, host) => this.forgetOnFailure(host.call({ modality, inputs })),
       sessions: this.sessions,
-      onBatch: (waitsMs, tookMs) => options.onBatch?.({ kind: modality, waitsMs, tookMs }),
+      onBatch: (waitsMs, tookMs) => options.onBatch?.(modality, waitsMs, tookMs),
     })
   }
 

@@ -8,15 +8,6 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 const DURATIONS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 const BATCH_SIZES = [1, 2, 4, 8, 16, 32, 64]
 
-/** One batch of the encoder. */
-export interface BatchRun {
-  /** A modality, or `head`. */
-  kind: string
-  /** How long each of its inputs waited, in ms. */
-  waitsMs: number[]
-  tookMs: number
-}
-
 export class Metrics {
   readonly #registry = new Registry()
   readonly #requests: Histogram<'method' | 'route' | 'status'>
@@ -69,10 +60,11 @@ export class Metrics {
     if (problem !== undefined) this.#rejected.inc({ reason: problem })
   }
 
-  readonly batchRan = ({ kind, waitsMs, tookMs }: BatchRun): void => {
-    for (const waitMs of waitsMs) this.#queueWait.observe({ modality: kind }, waitMs / 1000)
-    this.#batchSize.observe({ modality: kind }, waitsMs.length)
-    this.#inference.observe({ modality: kind }, tookMs / 1000)
+  /** @param modality or `head` */
+  readonly batchRan = (modality: string, waitsMs: readonly number[], tookMs: number): void => {
+    for (const waitMs of waitsMs) this.#queueWait.observe({ modality }, waitMs / 1000)
+    this.#batchSize.observe({ modality }, waitsMs.length)
+    this.#inference.observe({ modality }, tookMs / 1000)
   }
 
   readonly storeCalled = (operation: string, tookMs: number): void => {

@@ -82,7 +82,7 @@ export function problemOf(
     ...(known.errors && { errors: known.errors }),
   }
   const headers = known instanceof HttpProblem ? { ...known.headers } : {}
-  if (status === 503 || (status === 429 && headers['retry-after'] === undefined)) {
+  if ([429, 503].includes(status) && headers['retry-after'] === undefined) {
     const retryAfterS = known instanceof DomainError ? known.retryAfterS : undefined
     headers['retry-after'] = String(retryAfterS ?? DEFAULT_RETRY_AFTER_S)
   }

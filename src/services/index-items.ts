@@ -155,21 +155,23 @@ export class ItemService {
 
   /** @throws DomainError `not-found` */
   async media(collection: string, id: string): Promise<OriginalMedia> {
-    const item = await this.get(collection, id)
+    return this.#originalOf(await this.get(collection, id))
+  }
+
+  async #originalOf({ id, sha256, media: { mimeType } }: Item): Promise<OriginalMedia> {
     const { blobs } = this.#deps
-    const bytes = await blobs.size(item.sha256)
+    const bytes = await blobs.size(sha256)
     if (bytes === undefined) throw new DomainError('not-found', `The original of '${id}' is no longer there.`)
-    const { mimeType } = item.media
-    return { sha256: item.sha256, bytes, mimeType, read: (range) => blobs.read(item.sha256, range) }
+    return { sha256, bytes, mimeType, read: (range) => blobs.read(sha256, range) }
   }
 
   /** A small version of a picture. @throws DomainError `not-found` (also for what is no picture) */
   async thumbnail(collection: string, id: string): Promise<Thumbnail> {
-    const { modality } = await this.get(collection, id)
-    if (modality !== 'image') {
-      throw new DomainError('not-found', `The item '${id}' is ${modality}; only pictures have a thumbnail.`)
+    const item = await this.get(collection, id)
+    if (item.modality !== 'image') {
+      throw new DomainError('not-found', `The item '${id}' is ${item.modality}; only pictures have a thumbnail.`)
     }
-    const { sha256, read } = await this.media(collection, id)
+    const { sha256, read } = await this.#originalOf(item)
     const { content } = this.#deps
     return { sha256, read: async (sidePx, signal) => content.thumbnail(await buffer(read()), sidePx, signal) }
   }

@@ -65,8 +65,8 @@ export class SearchService {
 
   /**
    * Best first.
-   * @throws DomainError `not-found` (collection, item), `conflict` (other model), `payload-too-large` (diversity), those of `ContentEncoder.encode`, and where
-   *   `ground` is given those of `PointingService`
+   * @throws DomainError `not-found` (collection, item), `conflict` (other model), `payload-too-large` (diversity), those of
+   *   `ContentEncoder.encode`, and where `ground` is given those of `PointingService`
    */
   async search(collection: string, request: SearchRequest, signal?: AbortSignal): Promise<SearchHit[]> {
     const { models, collections, pointing } = this.#deps

@@ -40,11 +40,10 @@ function rangeSql({ key, range }: Range): string {
 function next(value: number): number {
   if (value === Infinity) return Infinity
   if (value === -Infinity) return -Number.MAX_VALUE
-  const view = new DataView(new ArrayBuffer(8))
-  view.setFloat64(0, value === 0 ? 0 : value)
-  const bits = view.getBigInt64(0)
   if (value === 0) return Number.MIN_VALUE
-  view.setBigInt64(0, value > 0 ? bits + 1n : bits - 1n)
+  const view = new DataView(new ArrayBuffer(8))
+  view.setFloat64(0, value)
+  view.setBigInt64(0, view.getBigInt64(0) + (value > 0 ? 1n : -1n))
   return view.getFloat64(0)
 }
 

@@ -14,6 +14,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Connection, connect, Index, type Table } from '@lancedb/lancedb'
 import { DomainError } from '../errors.ts'
+import { Serial } from '../serial.ts'
 import type { Filter } from './filter.ts'
 import { filterSql } from './filter-sql.ts'
 import { DurableTree, fsyncPath } from './fsync-tree.ts'
@@ -29,7 +30,6 @@ import {
   schemaOf,
   scoreOf,
 } from './rows.ts'
-import { Serial } from './serial.ts'
 import { sqlIn, sqlString } from './sql.ts'
 import type {
   Collection,

@@ -10,12 +10,12 @@
  */
 import { QdrantClient } from '@qdrant/js-client-rest'
 import { DomainError } from '../errors.ts'
+import { KeyedSerial } from '../serial.ts'
 import { CALL_LIMITS, type CallLimits, noSuchCollection, QdrantCalls, statusOf } from './qdrant-calls.ts'
 import { type PointAccess, QdrantCollection } from './qdrant-collection.ts'
 import type { QdrantFilter } from './qdrant-filter.ts'
 import { FILTER_FIELDS, type Head, type Scored, VECTOR } from './qdrant-points.ts'
 import { compareIds } from './rows.ts'
-import { KeyedSerial } from './serial.ts'
 import type {
   Collection,
   Hit,

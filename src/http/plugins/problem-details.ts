@@ -10,10 +10,17 @@ export function registerProblemDetails(app: FastifyInstance, contract: Contract)
 }
 
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const { problem, headers } = problemOf(error, { id: request.id, path: pathOf(request.url) })
+  const { problem, headers } = toldProblem(error, request)
   request.problemCode = problem.code
-  if (problem.status >= 500 && problem.code !== 'deadline-exceeded') request.log.error({ err: error }, problem.detail)
   return reply.code(problem.status).headers(headers).type('application/problem+json').send(JSON.stringify(problem))
+}
+
+/** What the client is told of an error; what is ours to mend is told to the log as well. */
+export function toldProblem(error: unknown, request: FastifyRequest): ReturnType<typeof problemOf> {
+  const told = problemOf(error, { id: request.id, path: pathOf(request.url) })
+  const { status, code, detail } = told.problem
+  if (status >= 500 && code !== 'deadline-exceeded') request.log.error({ err: error }, detail)
+  return told
 }
 
 function pathOf(url: string): string {

@@ -4,10 +4,12 @@
  */
 import { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
+import { KeyedSerial } from '../../serial.ts'
 import { contentOf } from '../content-body.ts'
 import { inOrder, type Line, linesOf } from '../ndjson.ts'
 import { invalid, type Schemas } from '../openapi.ts'
-import { HttpProblem, problemOf } from '../problems.ts'
+import { toldProblem } from '../plugins/problem-details.ts'
+import { HttpProblem } from '../problems.ts'
 import type { RouteContext } from '../route.ts'
 import { itemBody } from './items.ts'
 
@@ -16,53 +18,38 @@ const LINES_AT_ONCE = 16
 const NDJSON = 'application/x-ndjson'
 
 type Result = Schemas['BatchResult']
-/** The line in work of each id. */
-type Turns = Map<string, Promise<unknown>>
 
 export function batchRoutes({ add, contract, deps: { forTenant, models } }: RouteContext): void {
-  const create = async (request: FastifyRequest, line: Line, turns: Turns): Promise<Schemas['Item']> => {
+  const create = async (request: FastifyRequest, line: Line, turns: KeyedSerial): Promise<Schemas['Item']> => {
     const { id, input, metadata } = contract.check('ItemRequest', jsonOf(line))
     const collection = String(request.checked.collection)
     const draft = { content: contentOf(input, '/input'), metadata }
-    const item = await inTurn(turns, id, () =>
-      forTenant(request.caller.tenant).items.create(collection, id, draft, request.deadline),
-    )
-    return itemBody(collection, item)
+    const keep = () => forTenant(request.caller.tenant).items.create(collection, id, draft, request.deadline)
+    // Of lines with one id the first is to win, whichever is encoded sooner.
+    return itemBody(collection, await (id === undefined ? keep() : turns.run(id, keep)))
   }
-  const write = async (request: FastifyRequest, line: Line, index: number, turns: Turns): Promise<Result> => {
+  const write = async (request: FastifyRequest, line: Line, index: number, turns: KeyedSerial): Promise<Result> => {
     try {
       return { index, status: 201, item: await create(request, line, turns) }
     } catch (error) {
-      const { problem } = problemOf(error, { id: request.id, path: request.url.split('?', 1)[0]! })
-      if (problem.code === 'internal') request.log.error({ err: error }, problem.detail)
+      const { problem } = toldProblem(error, request)
       return { index, status: problem.status, error: problem }
     }
   }
   add(
     'createItems',
     async (request, reply) => {
-      await forTenant(request.caller.tenant).collections.get(String(request.checked.collection)) // what holds for every line is told at once
+      // What holds for every line is told at once.
+      await forTenant(request.caller.tenant).collections.get(String(request.checked.collection))
       if (!(request.body instanceof Readable)) throw invalid('The request has no body; send an item a line.')
       const lines = linesOf(request.body, models.info.limits.maxRequestBytes)
       let count = 0
-      const turns: Turns = new Map()
+      const turns = new KeyedSerial()
       const results = inOrder(lines, LINES_AT_ONCE, (line) => write(request, line, count++, turns))
       return reply.type(NDJSON).send(Readable.from(written(results)))
     },
     { bodyLimit: Number.MAX_SAFE_INTEGER, contentType: NDJSON },
   )
-}
-
-/** Of lines with one id the first is to win, whichever is encoded sooner. */
-async function inTurn<T>(turns: Turns, id: string | undefined, task: () => Promise<T>): Promise<T> {
-  if (id === undefined) return task()
-  const mine = (turns.get(id) ?? Promise.resolve()).then(task, task)
-  turns.set(id, mine)
-  try {
-    return await mine
-  } finally {
-    if (turns.get(id) === mine) turns.delete(id)
-  }
 }
 
 async function* written(results: AsyncIterable<Result>): AsyncGenerator<string> {

@@ -2,7 +2,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { ContentPart, LocalPart } from '../../services/content.ts'
 import type { GroundedPhrase, Scores } from '../../services/heads.ts'
-import type { LabelScore } from '../../services/zero-shot.ts'
 import { type Body, partsNamed, readBody } from '../body.ts'
 import { contentOf } from '../content-body.ts'
 import { invalid, type Schemas } from '../openapi.ts'
@@ -33,7 +32,7 @@ export function headRoutes({ add, contract, deps: { heads, zeroShot, models, con
     const model = models.info.name
     if (head === undefined) {
       const results = await raced(request.deadline, zeroShot.classify(input, labels!, template, request.deadline))
-      return { results: results satisfies LabelScore[], model }
+      return { results, model }
     }
     const scores = await raced(
       request.deadline,

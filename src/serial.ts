@@ -1,4 +1,4 @@
-/** One at a time, in order of arrival: the writers of one collection. */
+/** Tasks one at a time, in order of arrival: the writers of a collection, of an item, of an original. */
 
 export class Serial {
   #tail: Promise<unknown> = Promise.resolve()
@@ -16,7 +16,7 @@ export class Serial {
   }
 }
 
-/** One at a time for each key: the writers of one item. A key costs nothing once its tasks have settled. */
+/** One at a time for each key. A key costs nothing once its tasks have settled. */
 export class KeyedSerial {
   readonly #lines = new Map<string, { serial: Serial; waiting: number }>()
 
