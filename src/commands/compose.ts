@@ -10,6 +10,7 @@ import type { Encoder, OnBatch } from '../encoder/encoder.ts'
 import { openLocalEncoder } from '../encoder/local-encoder.ts'
 import { Metrics } from '../http/metrics.ts'
 import type { AppDeps, TenantServices } from '../http/route.ts'
+import { WriteJournal } from '../journal/write-journal.ts'
 import { MediaDecoder } from '../media/decoder.ts'
 import { RemoteFetcher } from '../media/remote-fetch.ts'
 import { sniffMedia } from '../media/sniff.ts'
@@ -25,6 +26,7 @@ import { MediaKeeper } from '../services/media-keeper.ts'
 import { type ModelInfo, ModelService } from '../services/models.ts'
 import { PointingService } from '../services/pointing.ts'
 import { SearchService } from '../services/search.ts'
+import { WriteOnce } from '../services/write-once.ts'
 import { ZeroShotService } from '../services/zero-shot.ts'
 import { stage } from '../telemetry/request-trace.ts'
 import { staged, watched } from '../telemetry/watched.ts'
@@ -130,12 +132,14 @@ async function openStore(config: Config, model: ModelHalf, data: DataDir, metric
   const store = vectorStoreOf(config, data)
   const isEmbedded = config.qdrantUrl === undefined
   const blobs = new BlobStore(isEmbedded ? data.blobsDir : data.qdrantBlobsDir)
-  const { keeper, ...services } = connectServices(model, store, blobs, metrics)
+  const { keeper, ...services } = connectServices(model, store, blobs, new WriteJournal(data.journalDir), metrics)
   // A server that is another, or empty, would refer to nothing: what a crash left there takes room, but is never worth the risk.
   if (isEmbedded) await keeper.sweep()
+  await services.writeOnce.sweep()
   return {
     ...services,
     close: async () => {
+      services.writeOnce.close()
       await model.close()
       await keeper.settled()
       await store.close()
@@ -158,6 +162,7 @@ export function connectServices(
   { info, encoder, content, heads }: Pick<ModelHalf, 'info' | 'encoder' | 'content' | 'heads'>,
   plainStore: VectorStore,
   blobs: BlobStore,
+  journal: WriteJournal,
   metrics = new Metrics(),
 ): AppDeps & { keeper: MediaKeeper } {
   const store = watchedStore(plainStore, metrics)
@@ -181,6 +186,7 @@ export function connectServices(
     content,
     metrics,
     embed: new EmbedService(content, models),
+    writeOnce: new WriteOnce(journal),
     zeroShot: new ZeroShotService(content, models),
     forTenant: remembered(connectTenant),
   }
