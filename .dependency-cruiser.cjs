@@ -23,7 +23,7 @@ module.exports = {
       name: 'siblings-do-not-import-each-other',
       severity: 'error',
       from: { path: `^src/(${SERVER_ROOMS})/` },
-      to: { path: '^src/', pathNot: ['^src/$1/', '^src/(errors|modality|serial)\\.ts$', '^src/bundle/'] },
+      to: { path: '^src/', pathNot: ['^src/$1/', '^src/(errors|gathering|modality|serial)\\.ts$', '^src/bundle/'] },
     },
     {
       name: 'converter-never-imports-the-server',

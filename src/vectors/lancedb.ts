@@ -4,7 +4,7 @@
  *   <dir>/<collection>.lance/     columns of rows.ts; a write is one new table version, hence whole or absent
  *   <dir>/.trash/                 collections being deleted: moved here in one rename, then removed, at the latest at start
  *
- * Writers of a collection run one after another; readers see the last committed version. Every write adds a small file,
+ * Writers of a collection run one after another, items that wait meanwhile together; readers see the last committed version. Every write adds a small file,
  * so after some tens to hundreds of writes the table is compacted behind the writers. One process at a time may use the
  * folder (the data folder's lock sees to it).
  *
@@ -17,6 +17,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Connection, connect, Index, type Table } from '@lancedb/lancedb'
 import { DomainError } from '../errors.ts'
+import { Gathering } from '../gathering.ts'
 import { Serial } from '../serial.ts'
 import type { Filter } from './filter.ts'
 import { filterSql } from './filter-sql.ts'
@@ -50,6 +51,8 @@ const TRASH = '.trash'
 /** Writes between compactions: few enough that a scan opens few files, more for large tables, which cost more to rewrite. */
 const MIN_WRITES_PER_COMPACTION = 64
 const MAX_WRITES_PER_COMPACTION = 512
+/** Items that wait while a version is written are written together as the next one. */
+const SAVES_PER_VERSION = 64
 /** From this size a scan for one id costs more than looking it up in an index. */
 const ROWS_WORTH_AN_INDEX = 10_000
 /** Parts of the vector index, all of which are searched: some for each core, few enough to cost nothing themselves. */
@@ -57,10 +60,22 @@ const PARTITIONS = 16
 /** Versions younger than this may still be read by a query that began before the compaction. */
 const KEEP_VERSIONS_MS = 60_000
 
+interface Save {
+  item: NewItem
+  /** Else an id that is there is a conflict. */
+  mayReplace: boolean
+}
+
 /** One open table. Created by `LanceVectorStore` only. */
 class LanceCollection {
   readonly description: NewCollection
   readonly writers = new Serial()
+  readonly #saves = new Gathering<Save, StoredItem | undefined>({
+    serial: this.writers,
+    max: SAVES_PER_VERSION,
+    keyOf: ({ item }) => item.id,
+    run: (saves) => this.#saveAll(saves),
+  })
   readonly #table: Table
   readonly #files: DurableTree
   #writesSinceCompaction = 0
@@ -86,31 +101,40 @@ class LanceCollection {
     return { ...this.description, itemCount: await this.#read(() => this.#table.countRows('point = 0')) }
   }
 
-  create(item: NewItem): Promise<void> {
-    return this.#write(async () => {
-      const taken = await this.#table.countRows(`item_id = ${sqlString(item.id)}`)
-      if (taken > 0) throw new DomainError('conflict', `The collection already has an item '${item.id}'.`)
-      await this.#table.add(rowsOf(item))
-    })
+  async create(item: NewItem): Promise<void> {
+    await this.#saves.submit({ item, mayReplace: false })
   }
 
   put(item: NewItem): Promise<StoredItem | undefined> {
-    return this.#write(async () => {
-      const replaced = await this.#find(item.id)
-      if (replaced === undefined) await this.#table.add(rowsOf(item))
-      else await this.#replace(item)
-      return replaced
+    return this.#saves.submit({ item, mayReplace: true })
+  }
+
+  /** Items of different ids as one table version. */
+  async #saveAll(saves: readonly Save[]): Promise<PromiseSettledResult<StoredItem | undefined>[]> {
+    this.#assertOpen()
+    const there = await guarded(() => this.#findAll(saves.map(({ item }) => item.id)))
+    const isTaken = ({ item, mayReplace }: Save) => !mayReplace && there.has(item.id)
+    const items = saves.filter((save) => !isTaken(save)).map(({ item }) => item)
+    if (items.length > 0) await this.#commit(() => this.#add(items, [...there.keys()]))
+    return saves.map((save) => {
+      const { id } = save.item
+      if (!isTaken(save)) return { status: 'fulfilled', value: there.get(id) }
+      const reason = new DomainError('conflict', `The collection already has an item '${id}'.`)
+      return { status: 'rejected', reason }
     })
   }
 
-  /** One table version: rows of the same point updated, new points added, those the new item lacks removed. */
-  async #replace(item: NewItem): Promise<void> {
+  /** Of items that are there, rows of the same point are updated, new points added, those that the new item lacks removed. */
+  async #add(items: readonly NewItem[], there: readonly string[]): Promise<void> {
+    const rows = items.flatMap(rowsOf)
+    const replaced = items.map(({ id }) => id).filter((id) => there.includes(id))
+    if (replaced.length === 0) return void (await this.#table.add(rows))
     await this.#table
       .mergeInsert(['item_id', 'point'])
       .whenMatchedUpdateAll()
       .whenNotMatchedInsertAll()
-      .whenNotMatchedBySourceDelete({ where: `item_id = ${sqlString(item.id)}` })
-      .execute(rowsOf(item))
+      .whenNotMatchedBySourceDelete({ where: sqlIn('item_id', replaced) })
+      .execute(rows)
   }
 
   delete(id: string): Promise<StoredItem | undefined> {
@@ -126,12 +150,12 @@ class LanceCollection {
   }
 
   async #find(id: string): Promise<StoredItem | undefined> {
-    const rows = await this.#table
-      .query()
-      .where(`item_id = ${sqlString(id)}`)
-      .select(ITEM_COLUMNS)
-      .toArray()
-    return itemsOf(rows as Row[])[0]
+    return (await this.#findAll([id])).get(id)
+  }
+
+  async #findAll(ids: readonly string[]): Promise<Map<string, StoredItem>> {
+    const rows = await this.#table.query().where(sqlIn('item_id', ids)).select(ITEM_COLUMNS).toArray()
+    return new Map(itemsOf(rows as Row[]).map((item) => [item.id, item]))
   }
 
   vectors(id: string): Promise<Float32Array[] | undefined> {
@@ -208,13 +232,18 @@ class LanceCollection {
   }
 
   #write<T>(task: () => Promise<T>): Promise<T> {
-    return this.writers.run(async () => {
+    return this.writers.run(() => {
       this.#assertOpen()
-      const result = await guarded(task)
-      await guarded(() => this.#files.sync())
-      this.#countWrites(1)
-      return result
+      return this.#commit(task)
     })
+  }
+
+  /** A new version of the table, on disk when it resolves. */
+  async #commit<T>(task: () => Promise<T>): Promise<T> {
+    const result = await guarded(task)
+    await guarded(() => this.#files.sync())
+    this.#countWrites(1)
+    return result
   }
 
   async #read<T>(task: () => Promise<T>): Promise<T> {
