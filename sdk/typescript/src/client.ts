@@ -43,7 +43,7 @@ export class OnepeaceClient {
       options: { ...options, encoding_format: 'base64' },
       json: (input) => ({ input }),
     })
-    const response = await this.#transport.send('always', request, (init) =>
+    const response = await this.#transport.send(request, (init) =>
       this.api.POST('/v1/embeddings', { body: body as never, ...init }),
     )
     const data = response.data.map((each) => ({ ...each, embedding: vectorOf(each.embedding as string) }))
@@ -61,9 +61,7 @@ export class OnepeaceClient {
       fields: (i) => (i < a.length ? { file: 'a', text: 'a' } : { file: 'b', text: 'b' }),
       json: (contents) => ({ a: contents.slice(0, a.length), b: contents.slice(a.length) }),
     })
-    return this.#transport.send('always', request, (init) =>
-      this.api.POST('/v1/similarity', { body: body as never, ...init }),
-    )
+    return this.#transport.send(request, (init) => this.api.POST('/v1/similarity', { body: body as never, ...init }))
   }
 
   /** Which of `labels` fits (zero-shot), or the classes of a fine-tuned `head`; best first. */
@@ -73,9 +71,7 @@ export class OnepeaceClient {
     request: RequestOptions = {},
   ): Promise<Schemas['ClassifyResponse']> {
     const body = await bodyOf({ contents: [input], options, json: ([input]) => ({ input }) })
-    return this.#transport.send('always', request, (init) =>
-      this.api.POST('/v1/classify', { body: body as never, ...init }),
-    )
+    return this.#transport.send(request, (init) => this.api.POST('/v1/classify', { body: body as never, ...init }))
   }
 
   /** Where in a picture phrases are: a box each. @throws ProblemError `unsupported-by-model` without a grounding head */
@@ -90,9 +86,7 @@ export class OnepeaceClient {
       options: { ...options, phrases },
       json: ([image]) => ({ image }),
     })
-    return this.#transport.send('always', request, (init) =>
-      this.api.POST('/v1/ground', { body: body as never, ...init }),
-    )
+    return this.#transport.send(request, (init) => this.api.POST('/v1/ground', { body: body as never, ...init }))
   }
 
   /** Answers to a question about a picture or sound, best first. @throws ProblemError `unsupported-by-model` without such a head */
@@ -103,7 +97,7 @@ export class OnepeaceClient {
     request: RequestOptions = {},
   ): Promise<Schemas['AskResponse']> {
     const body = await bodyOf({ contents: [input], options: { ...options, question }, json: ([input]) => ({ input }) })
-    return this.#transport.send('always', request, (init) => this.api.POST('/v1/ask', { body: body as never, ...init }))
+    return this.#transport.send(request, (init) => this.api.POST('/v1/ask', { body: body as never, ...init }))
   }
 
   /** The items nearest to a content, or to a stored item (`{ item_id }`), best first. */
@@ -117,14 +111,14 @@ export class OnepeaceClient {
       ? { ...options, query }
       : await bodyOf({ contents: [query], options, json: ([query]) => ({ query }), fuses: true })
     const params = { path: { collection } }
-    return this.#transport.send('always', request, (init) =>
+    return this.#transport.send(request, (init) =>
       this.api.POST('/v1/collections/{collection}/search', { params, body: body as never, ...init }),
     )
   }
 
   /** The loaded model and the limits in force. */
   models(request: RequestOptions = {}): Promise<Schemas['ModelList']> {
-    return this.#transport.send('always', request, (init) => this.api.GET('/v1/models', init))
+    return this.#transport.send(request, (init) => this.api.GET('/v1/models', init))
   }
 }
 

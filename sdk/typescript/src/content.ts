@@ -134,8 +134,8 @@ async function wireFile({ blob, ...rest }: ReadyFile): Promise<Part> {
   return { type: 'image_url', image_url: { url: `data:image/*;base64,${data}` }, ...weight }
 }
 
-/** PNG, JPEG, GIF, TIFF (two byte orders), WebP, AVIF, by their first bytes; anything else is sent as a sound. */
-const PICTURE = /^(\x89PNG|\xff\xd8\xff|GIF8|II\*\0|MM\0\*|RIFF[^]{4}WEBP|[^]{4}ftypavi[fs]|[^]{4}ftypmif1)/
+/** First bytes of PNG, JPEG, GIF, TIFF in two byte orders, WebP, AVIF. Anything else is sent as a sound. */
+const PICTURE = /^(\x89PNG|\xff\xd8\xff|GIF8|II\*\0|MM\0\*|RIFF.{4}WEBP|.{4}ftyp(avif|avis|mif1))/s
 
 function isPicture(bytes: Uint8Array): boolean {
   return PICTURE.test(String.fromCharCode(...bytes.subarray(0, 16)))

@@ -3,7 +3,7 @@ import type { Metadata } from './collections.ts'
 import { bodyOf, contentOf, type Input } from './content.ts'
 import type { components } from './contract.ts'
 import { gather, parseLines } from './ndjson.ts'
-import { idempotencyHeader, type RequestOptions, type Transport, type WriteOptions } from './transport.ts'
+import { type RequestOptions, type Transport, type WriteOptions, writeKeyOf } from './transport.ts'
 
 type Schemas = components['schemas']
 export type Item = Schemas['Item']
@@ -42,8 +42,8 @@ export class Items {
   ): Promise<Item> {
     const body = await bodyOf({ contents: [input], options, json: ([input]) => ({ input }) })
     const params = { path: { collection } }
-    const key = idempotencyHeader(request)
-    return this.#transport.send('always', request, ({ headers, ...init }) =>
+    const key = { 'idempotency-key': writeKeyOf(request) }
+    return this.#transport.send(request, ({ headers, ...init }) =>
       this.#transport.api.POST('/v1/collections/{collection}/items', {
         params,
         body: body as never,
@@ -63,7 +63,7 @@ export class Items {
   ): Promise<Item> {
     const body = await bodyOf({ contents: [input], options, json: ([input]) => ({ input }) })
     const params = { path: { collection, id } }
-    return this.#transport.send('always', request, (init) =>
+    return this.#transport.send(request, (init) =>
       this.#transport.api.PUT('/v1/collections/{collection}/items/{id}', { params, body: body as never, ...init }),
     )
   }
@@ -71,7 +71,7 @@ export class Items {
   /** @throws ProblemError `not-found` */
   get(collection: string, id: string, request: RequestOptions = {}): Promise<Item> {
     const params = { path: { collection, id } }
-    return this.#transport.send('always', request, (init) =>
+    return this.#transport.send(request, (init) =>
       this.#transport.api.GET('/v1/collections/{collection}/items/{id}', { params, ...init }),
     )
   }
@@ -79,7 +79,7 @@ export class Items {
   /** @throws ProblemError `not-found` */
   async delete(collection: string, id: string, request: RequestOptions = {}): Promise<void> {
     const params = { path: { collection, id } }
-    await this.#transport.send('always', request, (init) =>
+    await this.#transport.send(request, (init) =>
       this.#transport.api.DELETE('/v1/collections/{collection}/items/{id}', { params, ...init }),
     )
   }
@@ -97,7 +97,7 @@ export class Items {
         ...(pageSize !== undefined && { limit: pageSize }),
         ...(cursor !== undefined && { cursor }),
       }
-      const page = await this.#transport.send('always', request, (init) =>
+      const page = await this.#transport.send(request, (init) =>
         this.#transport.api.GET('/v1/collections/{collection}/items', {
           params: { path: { collection }, query },
           ...init,
@@ -110,46 +110,70 @@ export class Items {
 
   /**
    * Embeds and keeps many things: takes items as it has room for them, gives one result each, in order, as they finish; a bad
-   * item fails alone (`status`, `error`). They travel in requests of up to 64. A connection that breaks midway is not tried
-   * again, for nobody knows what was kept: with ids of their own, items can be sent again, and those kept answer 409.
-   * `timeoutMs` is for each request.
+   * item fails alone (`status`, `error`). They travel in requests of up to 64; one whose connection breaks is sent again, and
+   * what was kept before is not kept twice. `timeoutMs` is for each request.
    */
   async *batch(
     collection: string,
     items: AsyncIterable<NewItem> | Iterable<NewItem>,
-    request: RequestOptions = {},
+    request: WriteOptions = {},
   ): AsyncGenerator<BatchResult> {
     const lineOf = async ({ input, ...rest }: NewItem) => JSON.stringify({ ...rest, input: await contentOf(input) })
+    const key = writeKeyOf(request)
     let before = 0
     for await (const lines of gather(items, lineOf, BATCH)) {
-      let results = 0
-      for await (const result of this.#batchOf(collection, lines, request)) {
-        results++
+      for await (const result of this.#resultsOf(collection, lines, `${key}.${before}`, request)) {
         yield { ...result, index: before + result.index }
       }
-      if (results < lines.length) throw new Error(`The service answered ${results} of ${lines.length} items.`)
       before += lines.length
     }
   }
 
-  async *#batchOf(collection: string, lines: string[], request: RequestOptions): AsyncGenerator<BatchResult> {
-    const body = await this.#transport.send('if-refused', request, ({ headers, ...init }) =>
+  /** Of a connection that breaks while results arrive, the next one gives the rest. */
+  async *#resultsOf(
+    collection: string,
+    lines: string[],
+    key: string,
+    request: RequestOptions,
+  ): AsyncGenerator<BatchResult> {
+    let seen = 0
+    for (let tries = 0; seen < lines.length; tries++) {
+      try {
+        for await (const result of parseLines<BatchResult>(await this.#sendLines(collection, lines, key, request))) {
+          if (result.index < seen) continue
+          seen++
+          yield result
+        }
+        if (seen < lines.length) throw new TypeError(`The service answered ${seen} of ${lines.length} items.`)
+      } catch (error) {
+        if (!(error instanceof TypeError) || seen === 0 || tries >= this.#transport.retriesOf(request)) throw error
+      }
+    }
+  }
+
+  async #sendLines(
+    collection: string,
+    lines: string[],
+    key: string,
+    request: RequestOptions,
+  ): Promise<ReadableStream<Uint8Array>> {
+    const body = await this.#transport.send(request, ({ headers, ...init }) =>
       this.#transport.api.POST('/v1/collections/{collection}/items/batch', {
         params: { path: { collection } },
-        headers: { ...headers, 'content-type': 'application/x-ndjson' },
+        headers: { ...headers, 'content-type': 'application/x-ndjson', 'idempotency-key': key },
         body: lines.join('\n') as never,
         bodySerializer: (text: unknown) => text,
         parseAs: 'stream',
         ...init,
       }),
     )
-    yield* parseLines<BatchResult>(body!)
+    return body!
   }
 
   /** The original bytes; the kind found in them is the Blob's type. @throws ProblemError `not-found` */
   media(collection: string, id: string, request: RequestOptions = {}): Promise<Blob> {
     const params = { path: { collection, id } }
-    return this.#transport.send('always', request, (init) =>
+    return this.#transport.send(request, (init) =>
       this.#transport.api.GET('/v1/collections/{collection}/items/{id}/media', { params, parseAs: 'blob', ...init }),
     )
   }
@@ -162,7 +186,7 @@ export class Items {
     request: RequestOptions = {},
   ): Promise<Blob> {
     const params = { path: { collection, id }, query }
-    return this.#transport.send('always', request, (init) =>
+    return this.#transport.send(request, (init) =>
       this.#transport.api.GET('/v1/collections/{collection}/items/{id}/thumbnail', {
         params,
         parseAs: 'blob',

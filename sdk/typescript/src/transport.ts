@@ -1,6 +1,7 @@
 /**
- * Sends requests: the key, time limits, abort signals, and retries. A request is tried again after a 429, 502 or 503 and after
- * a lost connection, if it may be repeated without harm; the wait is what `Retry-After` says, else grows from half a second.
+ * Sends requests: the key, time limits, abort signals, and retries. Every request may be repeated without harm, as it reads, is
+ * idempotent, or bears an `Idempotency-Key`; so it is tried again after a 429, 502 or 503 and after a lost connection. The wait
+ * is what `Retry-After` says, else grows from half a second.
  */
 import createClient from 'openapi-fetch'
 import type { paths } from './contract.ts'
@@ -22,9 +23,9 @@ export interface WriteOptions extends RequestOptions {
 
 export interface ClientOptions extends Omit<RequestOptions, 'signal'> {
   /** Address of the service; `http://127.0.0.1:8080` by default. */
-  url?: string
+  url?: string | undefined
   /** A key made by `onepeace keys create`, if the service asks for one. */
-  apiKey?: string
+  apiKey?: string | undefined
   /** Sent with every request. */
   headers?: Record<string, string>
   /** In place of the global `fetch`. */
@@ -40,14 +41,13 @@ interface Answer<T> {
   response: Response
 }
 
-/** Whether a request may be sent twice: always, or only if the service said that it did nothing. */
-export type Repeatable = 'always' | 'if-refused'
-
 const DEFAULT_URL = 'http://127.0.0.1:8080'
 const DEFAULT_MAX_RETRIES = 2
 /** A wait that the service asks for is kept up to this; beyond it the error is the caller's to see. */
 const MAX_WAIT_MS = 60_000
 const FIRST_WAIT_MS = 500
+/** Too many requests; a gateway that reached no service; a service that cannot work now. */
+const WORTH_ANOTHER_TRY = [429, 502, 503]
 /** The contract's bound of `x-timeout-ms`. */
 const MAX_TIMEOUT_HEADER_MS = 600_000
 /** The service says itself that time is up, in a problem; this long it may take to arrive. */
@@ -71,30 +71,32 @@ export class Transport {
    * @param attempt makes one request; called again for each retry
    * @throws ProblemError, OnepeaceError; the reason of the signal; `TimeoutError`; what `fetch` throws if there is no connection
    */
-  async send<T>(
-    repeatable: Repeatable,
-    options: RequestOptions,
-    attempt: (init: Init) => Promise<Answer<T>>,
-  ): Promise<T> {
-    const { signal, timeoutMs, maxRetries = DEFAULT_MAX_RETRIES } = { ...this.#defaults, ...options }
+  async send<T>(options: RequestOptions, attempt: (init: Init) => Promise<Answer<T>>): Promise<T> {
+    const { signal, timeoutMs } = { ...this.#defaults, ...options }
     const deadline = timeoutMs === undefined ? undefined : performance.now() + timeoutMs
     const timer = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs + GRACE_MS)
     const abort = signal && timer ? AbortSignal.any([signal, timer]) : (signal ?? timer)
     for (let tries = 0; ; tries++) {
       const failure = await tryOnce(attempt, initOf(abort, deadline), abort)
       if ('data' in failure) return failure.data as T
-      const waitMs = waitBefore(failure.error, tries, repeatable)
+      const waitMs = waitBefore(failure.error, tries)
       const isTooLate = deadline !== undefined && performance.now() + (waitMs ?? 0) >= deadline
-      if (waitMs === undefined || tries >= maxRetries || isTooLate) throw failure.error
+      if (waitMs === undefined || tries >= this.retriesOf(options) || isTooLate) throw failure.error
       await sleep(waitMs, abort)
     }
   }
+
+  /** How often a request is tried again. */
+  retriesOf({ maxRetries }: RequestOptions): number {
+    return maxRetries ?? this.#defaults.maxRetries ?? DEFAULT_MAX_RETRIES
+  }
 }
 
-/** 128 random bits; `crypto.randomUUID` is missing from pages without TLS. */
-export function idempotencyHeader({ idempotencyKey }: WriteOptions): Record<string, string> {
-  const random = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0'))
-  return { 'idempotency-key': idempotencyKey ?? random().join('') }
+/** The caller's, or 128 random bits: `crypto.randomUUID` is missing from pages without TLS. */
+export function writeKeyOf({ idempotencyKey }: WriteOptions): string {
+  const bytes = () => Array.from(crypto.getRandomValues(new Uint8Array(16)))
+  const hex = (byte: number) => byte.toString(16).padStart(2, '0')
+  return idempotencyKey ?? bytes().map(hex).join('')
 }
 
 async function tryOnce<T>(attempt: (init: Init) => Promise<Answer<T>>, init: Init, abort: AbortSignal | undefined) {
@@ -114,17 +116,16 @@ function initOf(signal: AbortSignal | undefined, deadline: number | undefined): 
   return { headers: { 'x-timeout-ms': String(leftMs) }, ...(signal && { signal }) }
 }
 
-/** Milliseconds to wait before trying again, or undefined where that makes no sense or is not safe. */
-function waitBefore(error: unknown, tries: number, repeatable: Repeatable): number | undefined {
+/** Milliseconds to wait before trying again, or undefined where that makes no sense. */
+function waitBefore(error: unknown, tries: number): number | undefined {
   const growing = FIRST_WAIT_MS * 2 ** tries * (0.75 + Math.random() / 2)
   if (error instanceof OnepeaceError) {
-    const wasRefused = error.status === 429 || error.status === 503
-    if (!wasRefused && !(error.status === 502 && repeatable === 'always')) return undefined
+    if (!WORTH_ANOTHER_TRY.includes(error.status)) return undefined
     const waitMs = error.retryAfterMs ?? growing
     return waitMs <= MAX_WAIT_MS ? waitMs : undefined
   }
   // `fetch` rejects with a TypeError when there is no answer.
-  return error instanceof TypeError && repeatable === 'always' ? growing : undefined
+  return error instanceof TypeError ? growing : undefined
 }
 
 function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
