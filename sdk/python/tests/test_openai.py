@@ -36,10 +36,10 @@ def test_one_string_and_the_asynchronous_client(service: str) -> None:
     assert asyncio.run(main()) == width
 
 
-def test_a_problem_arrives_as_an_error_of_theirs_with_our_code_and_detail(service: str) -> None:
+def test_a_problem_arrives_as_an_error_of_theirs_with_our_code_and_words(service: str) -> None:
     client = openai.OpenAI(base_url=f"{service}/v1", api_key="none is asked for", max_retries=0)
     with pytest.raises(openai.NotFoundError) as raised:
         client.embeddings.create(model="text-embedding-3-small", input="a dog")
     assert raised.value.code == "not-found"
-    assert "text-embedding-3-small" in raised.value.body["detail"]  # type: ignore[index]
+    assert "text-embedding-3-small" in str(raised.value)
     assert raised.value.request_id

@@ -583,12 +583,22 @@ class Status(TypedDict):
 ProblemCode: TypeAlias = Literal['invalid-request', 'unauthenticated', 'forbidden', 'not-found', 'method-not-allowed', 'conflict', 'payload-too-large', 'unsupported-media-type', 'range-not-satisfiable', 'undecodable-media', 'input-too-long', 'media-too-large', 'unsupported-by-model', 'unprocessable-content', 'idempotency-key-reused', 'rate-limited', 'internal', 'overloaded', 'encoder-unavailable', 'vector-store-unavailable', 'deadline-exceeded']
 
 
-class Error(TypedDict):
+class Finding(TypedDict):
     pointer: NotRequired[str]
     """
     RFC 6901 pointer into the body; parameters are `/query/…` and the like.
     """
     detail: str
+
+
+class Error(TypedDict):
+    """
+    Detail, title and code as OpenAI's clients look for them; from `/v1/embeddings` and `/v1/models` only.
+    """
+
+    message: str
+    type: str
+    code: ProblemCode
 
 
 class Problem(TypedDict):
@@ -619,7 +629,11 @@ class Problem(TypedDict):
     """
     Which of several inputs failed.
     """
-    errors: NotRequired[list[Error]]
+    error: NotRequired[Error]
+    """
+    Detail, title and code as OpenAI's clients look for them; from `/v1/embeddings` and `/v1/models` only.
+    """
+    errors: NotRequired[list[Finding]]
     """
     Every finding of a validation.
     """

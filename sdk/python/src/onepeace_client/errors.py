@@ -9,7 +9,7 @@ from typing import List, Optional
 
 import httpx
 
-from .contract import Error, Problem, ProblemCode
+from .contract import Finding, Problem, ProblemCode
 
 EXCERPT_CHARS = 200
 
@@ -50,7 +50,7 @@ class ProblemError(OnepeaceError):
         return self.problem.get("index")
 
     @property
-    def errors(self) -> List[Error]:
+    def errors(self) -> List[Finding]:
         """Every finding of a validation; empty for other problems."""
         return self.problem.get("errors", [])
 
