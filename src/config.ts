@@ -3,6 +3,7 @@
  * over the default. Everything wrong is said at once.
  */
 import { fileURLToPath } from 'node:url'
+import { MODALITIES, type Modality } from './modality.ts'
 import { type Admission, DEFAULT_ADMISSION, DEFAULT_LIMITS, type Limits } from './services/limits.ts'
 
 export interface Config {
@@ -25,6 +26,8 @@ export interface Config {
   rateLimit: number | undefined
   /** Requests, and bytes of their bodies, in work at once; what comes beyond is refused with a 503. */
   admission: Readonly<Admission>
+  /** What embeddings are remembered, and how many bytes of them; none with 0. */
+  cache: Readonly<{ maxBytes: number; modalities: readonly Modality[] }>
   logLevel: LogLevel
   /** Whether a collector of traces is configured, by OpenTelemetry's own variables. */
   tracing: boolean
@@ -64,6 +67,16 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     noAuth: flags.auth === false || isYes('ONEPEACE_NO_AUTH', env, wrong),
     remoteFetch: isYes('ONEPEACE_REMOTE_FETCH', env, wrong, true),
     rateLimit: rateLimitOf(env.ONEPEACE_RATE_LIMIT, wrong),
+    cache: Object.freeze({
+      maxBytes: wholeNumber(
+        env.ONEPEACE_CACHE_BYTES ?? String(64 * 1024 * 1024),
+        'ONEPEACE_CACHE_BYTES',
+        0,
+        2 ** 40,
+        wrong,
+      ),
+      modalities: cachedModalities(env.ONEPEACE_CACHE ?? 'text', wrong),
+    }),
     admission: Object.freeze(admissionOf(env, wrong)),
     logLevel: logLevelOf(env.ONEPEACE_LOG_LEVEL ?? 'warn', wrong),
     tracing: Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT || env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT),
@@ -100,6 +113,13 @@ function limitsOf(env: NodeJS.ProcessEnv, wrong: string[]): Limits {
     return [name, text === undefined ? preset : wholeNumber(text, variable, 1, Number.MAX_SAFE_INTEGER, wrong)]
   })
   return Object.fromEntries(entries) as Limits
+}
+
+function cachedModalities(text: string, wrong: string[]): readonly Modality[] {
+  if (text === 'all') return MODALITIES
+  if (text !== 'text')
+    wrong.push(`ONEPEACE_CACHE must be text or all, not '${text}'; ONEPEACE_CACHE_BYTES=0 turns it off.`)
+  return ['text']
 }
 
 function admissionOf(env: NodeJS.ProcessEnv, wrong: string[]): Admission {
