@@ -38,6 +38,8 @@ export interface AppConfig {
   limits: Limits
   /** Whose keys are asked for; undefined to ask for none. */
   keys: KeyRing | undefined
+  /** Proxies whose `x-forwarded-for` tells who calls. */
+  trustedProxies?: readonly string[]
   /** Requests a minute of a key or address; 0 for no limit, undefined for 600 a key. */
   rateLimit?: number | undefined
   /** How much is in work at once; `DEFAULT_ADMISSION` if absent. */
@@ -57,6 +59,7 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
   const contract = new Contract()
   const app = fastify({
     bodyLimit: config.limits.maxRequestBytes,
+    trustProxy: config.trustedProxies?.length ? [...config.trustedProxies] : false,
     genReqId: requestIdOf,
     logger: loggerOf(config),
     logController: new LogController({ disableRequestLogging: true }), // its lines bear the query string; `observe.ts` writes one that does not
