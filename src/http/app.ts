@@ -1,7 +1,7 @@
 /**
  * Puts the HTTP surface together, without listening: tests inject requests, `onepeace serve` opens the socket.
  *
- *   onRequest: host and origin ─► key ─► rate ─► admission ─► deadline ─► size ─► parameters against the contract
+ *   onRequest: deadline ─► host and origin ─► key ─► rate ─► admission ─► size ─► parameters against the contract
  *   handler:   body against the contract ─► service ─► JSON
  *   errors:    problem+json, whatever they are
  */
@@ -77,10 +77,10 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
   registerObservation(app, deps.metrics)
   registerProblemDetails(app, contract)
   if (isLoopback(config.host)) registerLoopbackGuard(app)
+  registerDeadline(app)
   registerAuthentication(app, config.host, config.keys)
   await registerRateLimit(app, config.rateLimit)
   registerAdmission(app, config.admission ?? DEFAULT_ADMISSION, config.limits.maxRequestBytes)
-  registerDeadline(app)
   registerSizeCheck(app)
   // biome-ignore lint/suspicious/noExplicitAny: a decorator must be declared before it has a value
   app.decorateRequest('checked', null as any)
@@ -107,7 +107,10 @@ function addRoutes(app: FastifyInstance, contract: Contract, deps: AppDeps): voi
         if (contentType !== undefined) checkContentType(request, contentType)
         checkParameters(contract, operation, request)
       },
-      handler: (request, reply) => request.trace.run(() => handler(request, reply)),
+      handler: (request, reply) => {
+        request.deadline.throwIfAborted() // nothing is begun that nobody waits for
+        return request.trace.run(() => handler(request, reply))
+      },
     })
   }
   const context = { add, contract, deps }
