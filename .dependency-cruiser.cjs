@@ -63,7 +63,7 @@ module.exports = {
     },
     onlyIn('onnxruntime-node', '^src/encoder/onnx-session\\.ts$'),
     onlyIn('@lancedb', '^src/vectors/lancedb\\.ts$'),
-    onlyIn('@qdrant', '^src/vectors/qdrant\\.ts$'),
+    onlyIn('@qdrant', '^src/vectors/qdrant-server\\.ts$'),
     onlyIn('prom-client', '^src/http/metrics\\.ts$'),
     onlyIn('sharp', '^src/media/image\\.ts$'),
     {

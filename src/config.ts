@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from 'node:url'
 import { DEFAULT_LIMITS, type Limits } from './services/limits.ts'
+import { QUANTIZATIONS, type Quantization } from './vectors/qdrant-quantization.ts'
 
 export interface Config {
   /** Address to listen on. */
@@ -17,6 +18,8 @@ export interface Config {
   /** Address of the Qdrant server that keeps the vectors; undefined for the embedded store in the data folder. */
   qdrantUrl: string | undefined
   qdrantApiKey: string | undefined
+  /** How Qdrant keeps vectors small for searching. */
+  qdrantQuantization: Quantization
   /** Whether serving other machines without keys was asked for. */
   noAuth: boolean
   /** Whether pictures and sounds given by their address are fetched. */
@@ -57,6 +60,7 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     modelDir: flags.model ?? env.ONEPEACE_MODEL ?? DEFAULT_MODEL,
     qdrantUrl: qdrantUrlOf(env.QDRANT_URL || undefined, wrong),
     qdrantApiKey: env.QDRANT_API_KEY || undefined,
+    qdrantQuantization: quantizationOf(env.QDRANT_QUANTIZATION || 'none', wrong),
     noAuth: flags.auth === false || isYes('ONEPEACE_NO_AUTH', env, wrong),
     remoteFetch: isYes('ONEPEACE_REMOTE_FETCH', env, wrong, true),
     rateLimit: rateLimitOf(env.ONEPEACE_RATE_LIMIT, wrong),
@@ -92,6 +96,13 @@ function qdrantUrlOf(text: string | undefined, wrong: string[]): string | undefi
   if (!isPlain)
     wrong.push('QDRANT_URL must be an address such as http://127.0.0.1:6333, without user, query or fragment.')
   return text
+}
+
+function quantizationOf(text: string, wrong: string[]): Quantization {
+  const quantization = QUANTIZATIONS.find((known) => known === text)
+  if (quantization === undefined)
+    wrong.push(`QDRANT_QUANTIZATION must be ${QUANTIZATIONS.join(' or ')}, not '${text}'.`)
+  return quantization ?? 'none'
 }
 
 function rateLimitOf(text: string | undefined, wrong: string[]): number | undefined {

@@ -47,6 +47,7 @@ export interface Services extends AppDeps {
   close(): Promise<void>
 }
 
+type QdrantConfig = Pick<Config, 'qdrantUrl' | 'qdrantApiKey' | 'qdrantQuantization'>
 type ModelConfig = Pick<Config, 'modelDir' | 'limits' | 'remoteFetch'>
 
 /** Returns before the model is loaded; `encoder.ready()` tells when it is. @throws BundleError */
@@ -92,7 +93,7 @@ export async function openServices(config: Config): Promise<Services> {
 }
 
 async function openStore(config: Config, model: ModelHalf, data: DataDir, metrics: Metrics): Promise<Services> {
-  const store = observedStore(vectorStoreOf(config, data), metrics.storeCalled)
+  const store = observedStore(vectorStoreOf(config, data, model.info.name), metrics.storeCalled)
   const isEmbedded = config.qdrantUrl === undefined
   const blobs = new BlobStore(isEmbedded ? data.blobsDir : data.qdrantBlobsDir)
   const { keeper, ...services } = connectServices(model, store, blobs, metrics)
@@ -111,11 +112,12 @@ async function openStore(config: Config, model: ModelHalf, data: DataDir, metric
 
 /** Originals stay in the data folder wherever the vectors are. */
 export function vectorStoreOf(
-  { qdrantUrl, qdrantApiKey }: Pick<Config, 'qdrantUrl' | 'qdrantApiKey'>,
+  { qdrantUrl: url, qdrantApiKey: apiKey, qdrantQuantization: quantization }: QdrantConfig,
   { vectorsDir }: Pick<DataDir, 'vectorsDir'>,
+  model: string,
 ): VectorStore {
-  if (qdrantUrl === undefined) return new LanceVectorStore(vectorsDir)
-  return new QdrantVectorStore({ url: qdrantUrl, apiKey: qdrantApiKey })
+  if (url === undefined) return new LanceVectorStore(vectorsDir)
+  return new QdrantVectorStore({ url, apiKey, quantization, model })
 }
 
 /** Joins the parts; tests give their own. */

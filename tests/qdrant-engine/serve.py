@@ -40,6 +40,9 @@ class Server:
                 return self.create(name, body)
             case ("DELETE", "collections", name):
                 return self.delete(name)
+            # What changes a collection itself is not asked by an alias: whether Qdrant would take one is not documented.
+            case ("PATCH", "collections", name) | (_, "collections", name, "vectors", _) if name in self.aliases:
+                raise Refused(404, f"Not found: Collection `{name}` doesn't exist!")
             case (_, "collections", name, *rest):
                 return self.on(self.found(name), method, rest, body)
         raise Refused(404, f"no such path here: {path}")
@@ -113,7 +116,8 @@ class Handler(BaseHTTPRequestHandler):
             status, answer = error.status, {"status": {"error": str(error)}, "time": 0}
         except Exception as error:  # what the engine refuses it raises as bare exceptions
             print(f"{self.command} {path}: {error!r}", file=sys.stderr)
-            status, answer = 400, {"status": {"error": str(error)}, "time": 0}
+            status = 404 if str(error).startswith("No point with id") else 400
+            answer = {"status": {"error": str(error)}, "time": 0}
         payload = json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
