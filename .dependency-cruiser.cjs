@@ -66,6 +66,13 @@ module.exports = {
     onlyIn('@qdrant', '^src/vectors/qdrant-server\\.ts$'),
     onlyIn('prom-client', '^src/http/metrics\\.ts$'),
     onlyIn('sharp', '^src/media/image\\.ts$'),
+    onlyIn('@opentelemetry', '^src/telemetry/'),
+    {
+      name: 'telemetry-knows-none-of-the-rooms',
+      severity: 'error',
+      from: { path: '^src/telemetry/' },
+      to: { path: '^src/', pathNot: '^src/telemetry/' },
+    },
     {
       name: 'no-dev-packages-in-src',
       severity: 'error',

@@ -27,6 +27,8 @@ export interface Config {
   /** Requests a minute of a key, or of an address where no key is asked for; 0 for no limit, undefined for the preset. */
   rateLimit: number | undefined
   logLevel: LogLevel
+  /** Whether a collector of traces is configured, by OpenTelemetry's own variables. */
+  tracing: boolean
   limits: Readonly<Limits>
 }
 
@@ -65,6 +67,7 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     remoteFetch: isYes('ONEPEACE_REMOTE_FETCH', env, wrong, true),
     rateLimit: rateLimitOf(env.ONEPEACE_RATE_LIMIT, wrong),
     logLevel: logLevelOf(env.ONEPEACE_LOG_LEVEL ?? 'warn', wrong),
+    tracing: Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT || env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT),
     limits: Object.freeze(limitsOf(env, wrong)),
   }
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'))

@@ -8,7 +8,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import multipart from '@fastify/multipart'
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import type { KeyRing } from '../auth/key-ring.ts'
 import type { Limits } from '../services/limits.ts'
 import { Contract, type Operation } from './openapi.ts'
@@ -38,8 +38,10 @@ export interface AppConfig {
   keys: KeyRing | undefined
   /** Requests a minute of a key or address; 0 for no limit, undefined for 600 a key. */
   rateLimit?: number | undefined
-  /** Level of the log on stderr; `silent` in tests. */
+  /** Level of the log; `silent` in tests. */
   logLevel: string
+  /** Where the log goes, a line of JSON an entry; stderr if absent. */
+  log?: { write(line: string): void }
 }
 
 /** Ids of 256 characters, each up to four bytes of UTF-8, each byte three characters in a URL. */
@@ -52,7 +54,8 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
   const app = fastify({
     bodyLimit: config.limits.maxRequestBytes,
     genReqId: requestIdOf,
-    logger: config.logLevel === 'silent' ? false : { level: config.logLevel, stream: process.stderr },
+    logger: loggerOf(config),
+    logController: new LogController({ disableRequestLogging: true }), // its lines bear the query string; `observe.ts` writes one that does not
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     forceCloseConnections: 'idle',
     return503OnClosing: true,
@@ -76,6 +79,13 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
   return app
 }
 
+/** Whatever fastify itself would tell of a request is told without its URL, which bears ids and filters. */
+function loggerOf({ logLevel, log }: AppConfig) {
+  if (logLevel === 'silent') return false
+  const req = ({ method }: FastifyRequest) => ({ method })
+  return { level: logLevel, stream: log ?? process.stderr, serializers: { req } }
+}
+
 function addRoutes(app: FastifyInstance, contract: Contract, deps: AppDeps): void {
   const add: AddRoute = (operationId, handler, { bodyLimit, contentType } = {}) => {
     const operation = contract.operation(operationId)
@@ -88,7 +98,7 @@ function addRoutes(app: FastifyInstance, contract: Contract, deps: AppDeps): voi
         if (contentType !== undefined) checkContentType(request, contentType)
         checkParameters(contract, operation, request)
       },
-      handler,
+      handler: (request, reply) => request.trace.run(() => handler(request, reply)),
     })
   }
   const context = { add, contract, deps }

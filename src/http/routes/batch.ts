@@ -45,7 +45,9 @@ export function batchRoutes({ add, contract, deps: { forTenant, models } }: Rout
       const lines = linesOf(request.body, models.info.limits.maxRequestBytes)
       let count = 0
       const turns = new KeyedSerial()
-      const results = inOrder(lines, LINES_AT_ONCE, (line) => write(request, line, count++, turns))
+      // The lines are written as the client reads, outside of the handler.
+      const writeOne = (line: Line) => request.trace.run(() => write(request, line, count++, turns))
+      const results = inOrder(lines, LINES_AT_ONCE, writeOne)
       return reply.type(NDJSON).send(Readable.from(written(results)))
     },
     { bodyLimit: Number.MAX_SAFE_INTEGER, contentType: NDJSON },
