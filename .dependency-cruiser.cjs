@@ -2,12 +2,12 @@
 const SERVER_ROOMS = 'media|preprocess|encoder|vectors'
 const CONVERTER_ROOMS = 'checkpoint|model|onnx'
 
-/** Only `home` may import the package `name`. */
+/** Only `home` may import the package `name`; its types may be named elsewhere. */
 const onlyIn = (name, home) => ({
   name: `one-file-imports-${name.replace(/[@/]/g, '')}`,
   severity: 'error',
   from: { pathNot: home },
-  to: { path: `node_modules/${name}/` },
+  to: { path: `node_modules/${name}/`, dependencyTypesNot: ['type-only'] },
 })
 
 module.exports = {

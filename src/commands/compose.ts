@@ -15,6 +15,7 @@ import { RemoteFetcher } from '../media/remote-fetch.ts'
 import { sniffMedia } from '../media/sniff.ts'
 import { AudioPreparer } from '../preprocess/preparer.ts'
 import { Tokenizer } from '../preprocess/tokenizer.ts'
+import { CatchUp } from '../services/catch-up.ts'
 import { CollectionService } from '../services/collections.ts'
 import { ContentEncoder, type ContentEncoderDeps } from '../services/content.ts'
 import { EmbedService } from '../services/embed.ts'
@@ -29,9 +30,11 @@ import { ZeroShotService } from '../services/zero-shot.ts'
 import { stage } from '../telemetry/request-trace.ts'
 import { staged, watched } from '../telemetry/watched.ts'
 import { LanceVectorStore } from '../vectors/lancedb.ts'
+import type { MaintainedStore } from '../vectors/maintenance.ts'
 import { QdrantVectorStore } from '../vectors/qdrant.ts'
 import type { VectorStore } from '../vectors/store.ts'
 import { TenantVectorStore } from '../vectors/tenant-store.ts'
+import { prepareStore, tellUnreached } from './at-start.ts'
 import { type DataDir, openDataDir } from './data-dir.ts'
 
 /** What turns contents into vectors and asks heads, without a store: all that `onepeace embed` needs. */
@@ -130,13 +133,21 @@ export async function openServices(config: Config): Promise<Services> {
 async function openStore(config: Config, model: ModelHalf, data: DataDir, metrics: Metrics): Promise<Services> {
   const store = vectorStoreOf(config, data, model.info.name)
   const isEmbedded = config.qdrantUrl === undefined
+  const prepared = prepareStore(store, model.info, config.modelDir)
+  // Qdrant may take its time, or not be there.
+  const inPeace = isEmbedded ? prepared : prepared.catch(tellUnreached)
+  if (isEmbedded) await inPeace
   const blobs = new BlobStore(isEmbedded ? data.blobsDir : data.qdrantBlobsDir)
   const { keeper, ...services } = connectServices(model, store, blobs, metrics)
   // A server that is another, or empty, would refer to nothing: what a crash left there takes room, but is never worth the risk.
   if (isEmbedded) await keeper.sweep()
+  const { name, embedDim } = model.info
+  const catchUp = new CatchUp(store, { model: name, embedDim }, { content: model.content, blobs })
+  if (!isEmbedded) catchUp.start()
   return {
     ...services,
     close: async () => {
+      await Promise.all([catchUp.stop(), inPeace])
       await model.close()
       await keeper.settled()
       await store.close()
@@ -145,12 +156,12 @@ async function openStore(config: Config, model: ModelHalf, data: DataDir, metric
   }
 }
 
-/** Originals stay in the data folder wherever the vectors are. */
+/** Originals stay in the data folder wherever the vectors are. @param model whose vectors are meant where there are several */
 export function vectorStoreOf(
   { qdrantUrl: url, qdrantApiKey: apiKey, qdrantQuantization: quantization }: QdrantConfig,
   { vectorsDir }: Pick<DataDir, 'vectorsDir'>,
-  model: string,
-): VectorStore {
+  model?: string,
+): MaintainedStore {
   if (url === undefined) return new LanceVectorStore(vectorsDir)
   return new QdrantVectorStore({ url, apiKey, quantization, model })
 }

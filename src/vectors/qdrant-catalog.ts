@@ -64,6 +64,14 @@ export class QdrantCatalog {
     return [...new Set([...plain, ...aliased])].sort(compareIds)
   }
 
+  /** Names of the collections of ours for which it holds, in order; one that is deleted meanwhile is passed over. */
+  async those(holds: (name: string) => Promise<boolean>): Promise<string[]> {
+    const found: string[] = []
+    for (const name of await this.names())
+      if ((await this.describe(name)) && (await undefinedIfGone(() => holds(name)))) found.push(name)
+    return found
+  }
+
   /** The Qdrant collection of a name, for what cannot be asked by an alias. @throws DomainError `not-found` */
   async collectionOf(name: string): Promise<string> {
     const aliased = (await this.#server.aliases()).get(name)

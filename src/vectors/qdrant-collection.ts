@@ -44,9 +44,9 @@ export interface PointAccess {
   count(filter: QdrantFilter): Promise<number>
 }
 
-const IS_HEAD: QdrantCondition = { key: 'point', match: { value: 0 } }
+export const IS_HEAD: QdrantCondition = { key: 'point', match: { value: 0 } }
 /** Vectors in one request: 1,536 numbers as JSON are some 30 KB, and Qdrant takes 32 MB. */
-const TAILS_AT_ONCE = 256
+export const TAILS_AT_ONCE = 256
 /** Hashes in one filter. */
 const HASHES_AT_ONCE = 1000
 /** Times that the vectors of an item are sought while others replace it. */

@@ -25,7 +25,7 @@ export interface QdrantPoint {
 
 /** One change of points; those of a list happen in order, each whole. */
 export type Operation =
-  | { upsert: { points: QdrantPoint[]; update_mode?: 'insert_only'; update_filter?: QdrantFilter } }
+  | { upsert: { points: QdrantPoint[]; update_mode?: 'insert_only' | 'update_only'; update_filter?: QdrantFilter } }
   | { update_vectors: { points: Omit<QdrantPoint, 'payload'>[]; update_filter: QdrantFilter } }
   | { delete: { points: string[] } | { filter: QdrantFilter } }
 

@@ -11,7 +11,7 @@ import { CALL_LIMITS, type CallLimits, QdrantCalls, reasonOf, statusOf } from '.
 import type { QdrantFilter } from './qdrant-filter.ts'
 import { FILTER_FIELDS, type Head, type Operation, type Scored } from './qdrant-points.ts'
 import { type Quantization, quantizationConfig, searchParams } from './qdrant-quantization.ts'
-import { noSuchCollection, unavailable } from './store-errors.ts'
+import { noSuchCollection } from './store-errors.ts'
 
 export interface QdrantOptions {
   /** http or https; without a port that of the scheme. */
@@ -307,6 +307,6 @@ export async function undefinedIfGone<T>(task: () => Promise<T>): Promise<T | un
     return await task()
   } catch (error) {
     if (error instanceof DomainError && error.code === 'not-found') return undefined
-    throw unavailable(error)
+    throw error
   }
 }

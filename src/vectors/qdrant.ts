@@ -4,34 +4,35 @@
  */
 import { DomainError } from '../errors.ts'
 import { KeyedSerial } from '../serial.ts'
+import type { MaintainedStore, Migration, ModelVectors, Reembedding } from './maintenance.ts'
+import { rangeIndexes } from './migrations/0002-range-indexes.ts'
+import { quantization } from './migrations/0003-quantization.ts'
 import { QdrantCatalog, type Space } from './qdrant-catalog.ts'
 import { QdrantCollection } from './qdrant-collection.ts'
+import { type LockTimes, QdrantLock } from './qdrant-lock.ts'
+import { QdrantReembedding } from './qdrant-reembedding.ts'
 import { type QdrantOptions, QdrantServer, UnknownVector, undefinedIfGone } from './qdrant-server.ts'
-import type {
-  Collection,
-  Hit,
-  ListQuery,
-  NewCollection,
-  NewItem,
-  SearchQuery,
-  StoredItem,
-  VectorStore,
-} from './store.ts'
+import type { Collection, Hit, ListQuery, NewCollection, NewItem, SearchQuery, StoredItem } from './store.ts'
 
 export interface QdrantStoreOptions extends QdrantOptions {
   /** Whose vectors are asked for where a collection has several models'; else those that were completed last. */
   model?: string | undefined
+  lockTimes?: LockTimes | undefined
 }
 
-export class QdrantVectorStore implements VectorStore {
+export class QdrantVectorStore implements MaintainedStore {
   readonly server: QdrantServer
   readonly catalog: QdrantCatalog
+  readonly migrations: readonly Migration[]
+  readonly #lockTimes: LockTimes | undefined
   readonly #writers = new KeyedSerial()
 
   /** Connects at first use. */
-  constructor({ model, ...options }: QdrantStoreOptions) {
+  constructor({ model, lockTimes, ...options }: QdrantStoreOptions) {
     this.server = new QdrantServer(options)
     this.catalog = new QdrantCatalog(this.server, model)
+    this.migrations = [rangeIndexes(this.server, this.catalog), quantization(this.server, this.catalog)]
+    this.#lockTimes = lockTimes
   }
 
   ready(): Promise<void> {
@@ -94,6 +95,23 @@ export class QdrantVectorStore implements VectorStore {
       if ((await this.catalog.describe(name)) !== undefined)
         await undefinedIfGone(() => this.#in(name, (items) => items.referencedHashes(candidates, referenced)))
     return referenced
+  }
+
+  exclusively<T>(task: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return new QdrantLock(this.server, this.#lockTimes).run(task)
+  }
+
+  reembedding(collection: string, target: ModelVectors): Promise<Reembedding> {
+    return QdrantReembedding.begin(this.server, this.catalog, collection, target)
+  }
+
+  async shared(target: ModelVectors): Promise<Reembedding[]> {
+    const found: Reembedding[] = []
+    for (const name of await this.catalog.names()) {
+      const shared = await QdrantReembedding.ofShared(this.server, this.catalog, name, target)
+      if (shared) found.push(shared)
+    }
+    return found
   }
 
   async close(): Promise<void> {

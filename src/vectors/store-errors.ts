@@ -15,3 +15,12 @@ export function unavailable(
   if (error instanceof DomainError) return error
   return new DomainError('vector-store-unavailable', sentence, { cause: error, retryAfterS: RETRY_AFTER_S })
 }
+
+/** @throws DomainError for whatever the task throws */
+export async function guarded<T>(task: () => Promise<T>): Promise<T> {
+  try {
+    return await task()
+  } catch (error) {
+    throw unavailable(error)
+  }
+}

@@ -5,9 +5,11 @@ import { QdrantVectorStore } from '../../src/vectors/qdrant.ts'
 import type { Quantization } from '../../src/vectors/qdrant-quantization.ts'
 import { type QdrantStub, startQdrantStub } from '../qdrant-stub/server.ts'
 import { filterContract } from './filters.ts'
+import { maintenanceContract } from './maintenance.ts'
 import { type StoreHarness, textItem, unit, vectorStoreContract } from './vector-store.ts'
 
 const LIMITS = { attemptMs: 2000, deadlineMs: 1000, pauseMs: 5 }
+const LOCK_TIMES = { lifeMs: 1000, patienceMs: 10_000 }
 const describeCollection = (name: string) => ({ name, embedDim: 4, model: 'fake', metadata: {}, createdAt: '' })
 
 /** Approximate search: what it finds bears its true score, and is nearly what an exact search finds. */
@@ -39,11 +41,13 @@ const started: QdrantStub[] = []
 const onStub = async () => {
   const stub = await startQdrantStub()
   started.push(stub)
-  return { open: async () => new QdrantVectorStore({ url: stub.url }), dispose: () => stub.close() }
+  const open = async (model?: string) => new QdrantVectorStore({ url: stub.url, model, lockTimes: LOCK_TIMES })
+  return { open, dispose: () => stub.close() }
 }
 
 vectorStoreContract('QdrantVectorStore on the stub', onStub)
 filterContract('QdrantVectorStore on the stub', onStub)
+maintenanceContract('QdrantVectorStore on the stub', onStub)
 
 describe('QdrantVectorStore on the stub: requests', () => {
   it('were all such as the OpenAPI of Qdrant describes', async ({ skip }) => {
@@ -204,15 +208,18 @@ if (url) {
   const apiKey = process.env.QDRANT_API_KEY || undefined
   const onServer = (quantization: Quantization) => async () => {
     const prefix = `onepeace-test-${randomUUID().slice(0, 8)}-`
-    const open = async () => new QdrantVectorStore({ url, apiKey, prefix, quantization })
+    const open = async (model?: string) =>
+      new QdrantVectorStore({ url, apiKey, prefix, quantization, model, lockTimes: LOCK_TIMES })
     const dispose = async () => {
       const store = await open()
       for (const { name } of await store.listCollections()) await store.deleteCollection(name)
+      await store.server.deleteCollection('.lock')
     }
     return { open, dispose }
   }
   vectorStoreContract('QdrantVectorStore on a server', onServer('none'))
   filterContract('QdrantVectorStore on a server', onServer('none'))
+  maintenanceContract('QdrantVectorStore on a server', onServer('none'))
   for (const quantization of ['scalar', 'binary'] as const)
     quantizationContract(`QdrantVectorStore on a server, ${quantization} quantization`, onServer(quantization))
 } else {

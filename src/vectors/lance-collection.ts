@@ -1,0 +1,260 @@
+/**
+ * One collection as a Lance table: its items, searched, listed and written. A write is one new table version, hence whole or absent.
+ * Every write adds a small file, so after some tens to hundreds of writes the table is compacted behind the writers. How rows lie:
+ * rows.ts. Source: LanceDB 0.33 API; Lance table format (versioned manifests, fragments, deletion files).
+ */
+import type { Index, Table } from '@lancedb/lancedb'
+import type { Schema } from 'apache-arrow'
+import { DomainError } from '../errors.ts'
+import { Serial } from '../serial.ts'
+import type { Filter } from './filter.ts'
+import { filterSql } from './filter-sql.ts'
+import { DurableTree } from './fsync-tree.ts'
+import { collectionOf, compareIds, hitOf, ITEM_COLUMNS, itemsOf, type Row, rowsOf, schemaOf, scoreOf } from './rows.ts'
+import { sqlIn, sqlString } from './sql.ts'
+import type { Collection, Hit, ListQuery, NewCollection, NewItem, SearchQuery, StoredItem } from './store.ts'
+import { guarded, noSuchCollection } from './store-errors.ts'
+
+/** Writes between compactions: few enough that a scan opens few files, more for large tables, which cost more to rewrite. */
+const MIN_WRITES_PER_COMPACTION = 64
+const MAX_WRITES_PER_COMPACTION = 512
+/** From this size a scan for one id costs more than looking it up in an index. */
+const ROWS_WORTH_AN_INDEX = 10_000
+/** Versions younger than this may still be read by a query that began before the compaction. */
+const KEEP_VERSIONS_MS = 60_000
+
+/** One open table. Created by `LanceVectorStore` only. */
+export class LanceCollection {
+  readonly description: NewCollection
+  readonly writers = new Serial()
+  readonly #table: Table
+  readonly #files: DurableTree
+  readonly #idIndex: Index
+  #writesSinceCompaction = 0
+  #closed = false
+
+  private constructor(description: NewCollection, table: Table, files: DurableTree, idIndex: Index) {
+    this.description = description
+    this.#table = table
+    this.#files = files
+    this.#idIndex = idIndex
+  }
+
+  /** @param idIndex what a large table's ids are indexed with */
+  static async open(table: Table, path: string, idIndex: Index): Promise<LanceCollection> {
+    const files = new DurableTree(path)
+    await files.sync()
+    const schema = await table.schema()
+    const collection = new LanceCollection(collectionOf(schema), table, files, idIndex)
+    assertCurrent(collection.description, schema)
+    const { fragmentStats } = await table.stats()
+    collection.#countWrites(fragmentStats.numFragments)
+    return collection
+  }
+
+  async info(): Promise<Collection> {
+    return { ...this.description, itemCount: await this.#read(() => this.#table.countRows('point = 0')) }
+  }
+
+  create(item: NewItem): Promise<void> {
+    return this.#write(async () => {
+      const taken = await this.#table.countRows(`item_id = ${sqlString(item.id)}`)
+      if (taken > 0) throw new DomainError('conflict', `The collection already has an item '${item.id}'.`)
+      await this.#table.add(rowsOf(item))
+    })
+  }
+
+  put(item: NewItem): Promise<StoredItem | undefined> {
+    return this.#write(async () => {
+      const replaced = await this.#find(item.id)
+      if (replaced === undefined) await this.#table.add(rowsOf(item))
+      else await this.#replace(item)
+      return replaced
+    })
+  }
+
+  /** One table version: rows of the same point updated, new points added, those the new item lacks removed. */
+  async #replace(item: NewItem): Promise<void> {
+    await this.#table
+      .mergeInsert(['item_id', 'point'])
+      .whenMatchedUpdateAll()
+      .whenNotMatchedInsertAll()
+      .whenNotMatchedBySourceDelete({ where: `item_id = ${sqlString(item.id)}` })
+      .execute(rowsOf(item))
+  }
+
+  /** Many at once, in two versions of the table: a process that dies in between leaves those that were there already out. */
+  putAll(items: readonly NewItem[]): Promise<void> {
+    return this.#write(async () => {
+      const ids = items.map(({ id }) => id)
+      if ((await this.#table.countRows(sqlIn('item_id', ids))) > 0) await this.#table.delete(sqlIn('item_id', ids))
+      await this.#table.add(items.flatMap(rowsOf))
+    })
+  }
+
+  deleteAll(ids: readonly string[]): Promise<void> {
+    return this.#write(async () => {
+      await this.#table.delete(sqlIn('item_id', ids))
+    })
+  }
+
+  delete(id: string): Promise<StoredItem | undefined> {
+    return this.#write(async () => {
+      const deleted = await this.#find(id)
+      if (deleted) await this.#table.delete(`item_id = ${sqlString(id)}`)
+      return deleted
+    })
+  }
+
+  get(id: string): Promise<StoredItem | undefined> {
+    return this.#read(() => this.#find(id))
+  }
+
+  async #find(id: string): Promise<StoredItem | undefined> {
+    const rows = await this.#table
+      .query()
+      .where(`item_id = ${sqlString(id)}`)
+      .select(ITEM_COLUMNS)
+      .toArray()
+    return itemsOf(rows as Row[])[0]
+  }
+
+  vectors(id: string): Promise<Float32Array[] | undefined> {
+    return this.#read(async () => {
+      const query = this.#table.query().where(`item_id = ${sqlString(id)}`)
+      const rows = (await query.select(['item_id', 'point', 'vector']).toArray()) as Row[]
+      if (rows.length === 0) return undefined
+      return rows.sort((a, b) => a.point - b.point).map((row) => Float32Array.from(row.vector!))
+    })
+  }
+
+  list({ afterId, limit, filter }: ListQuery): Promise<StoredItem[]> {
+    return this.#read(async () => {
+      const after = afterId === undefined ? '' : ` AND item_id > ${sqlString(afterId)}`
+      const page = await this.#table
+        .query()
+        .where(`point = 0${after}${andFilter(filter)}`)
+        .select(['item_id'])
+        .orderBy({ columnName: 'item_id', ascending: true })
+        .limit(limit)
+        .toArray()
+      return this.#findAll((page as Row[]).map((row) => row.item_id))
+    })
+  }
+
+  /** Those of the ids that are there, in order of id. */
+  getAll(ids: readonly string[]): Promise<StoredItem[]> {
+    return this.#read(() => this.#findAll(ids))
+  }
+
+  async #findAll(ids: readonly string[]): Promise<StoredItem[]> {
+    if (ids.length === 0) return []
+    const rows = await this.#table.query().where(sqlIn('item_id', ids)).select(ITEM_COLUMNS).toArray()
+    return itemsOf(rows as Row[]).sort((a, b) => compareIds(a.id, b.id))
+  }
+
+  /** Points come best first; more are fetched until enough different items are among them, or no point is left. */
+  search(query: SearchQuery): Promise<Hit[]> {
+    return this.#read(async () => {
+      const wanted = query.offset + query.limit
+      for (let points = wanted * 2; ; points *= 4) {
+        const rows = await this.#nearest(query, points)
+        const best = new Map<string, Row>()
+        for (const row of rows) {
+          const key = query.eachSegment ? `${row.point}/${row.item_id}` : row.item_id
+          if (!best.has(key)) best.set(key, row)
+        }
+        if (best.size < wanted && rows.length === points) continue
+        return [...best.values()]
+          .filter((row) => scoreOf(row) >= (query.scoreThreshold ?? -1))
+          .sort((a, b) => scoreOf(b) - scoreOf(a) || compareIds(a.item_id, b.item_id) || a.point - b.point)
+          .slice(query.offset, wanted)
+          .map(hitOf)
+      }
+    })
+  }
+
+  async #nearest(query: SearchQuery, points: number): Promise<Row[]> {
+    const columns = [...ITEM_COLUMNS, '_distance', ...(query.withVector ? ['vector'] : [])]
+    const search = this.#table.vectorSearch(query.vector).distanceType('cosine').select(columns).limit(points)
+    const modalities = query.modalities ? sqlIn('modality', query.modalities) : 'true'
+    const where = modalities + andFilter(query.filter)
+    if (where !== 'true') search.where(where)
+    return (await search.toArray()) as Row[]
+  }
+
+  referencedHashes(candidates?: readonly string[]): Promise<string[]> {
+    return this.#read(async () => {
+      const where = candidates ? `point = 0 AND ${sqlIn('sha256', candidates)}` : 'point = 0'
+      const rows = await this.#table.query().where(where).select(['sha256']).toArray()
+      return (rows as Row[]).map((row) => row.sha256)
+    })
+  }
+
+  /** Refuses what comes from now on, finishes what was begun. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.writers.drained()
+    this.#table.close()
+  }
+
+  #write<T>(task: () => Promise<T>): Promise<T> {
+    return this.writers.run(async () => {
+      this.#assertOpen()
+      const result = await guarded(task)
+      await guarded(() => this.#files.sync())
+      this.#countWrites(1)
+      return result
+    })
+  }
+
+  async #read<T>(task: () => Promise<T>): Promise<T> {
+    this.#assertOpen()
+    try {
+      return await guarded(task)
+    } catch (error) {
+      this.#assertOpen()
+      throw error
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw noSuchCollection(this.description.name)
+  }
+
+  #countWrites(writes: number): void {
+    this.#writesSinceCompaction += writes
+    if (this.#writesSinceCompaction < MIN_WRITES_PER_COMPACTION) return
+    void this.writers.run(() => this.#compact()).catch(() => undefined)
+  }
+
+  /** Merges small files and drops old versions. A failure costs speed, not data: the next writes try again. */
+  async #compact(): Promise<void> {
+    if (this.#closed) return
+    const rows = await this.#table.countRows()
+    const due = Math.min(MAX_WRITES_PER_COMPACTION, Math.max(MIN_WRITES_PER_COMPACTION, rows / 200))
+    if (this.#writesSinceCompaction < due) return
+    this.#writesSinceCompaction = 0
+    if (rows >= ROWS_WORTH_AN_INDEX && (await this.#table.listIndices()).length === 0) {
+      await this.#table.createIndex('item_id', { config: this.#idIndex })
+    }
+    const cleanupOlderThan = new Date(Date.now() - KEEP_VERSIONS_MS)
+    await this.#table.optimize({ cleanupOlderThan, deleteUnverified: true })
+    await this.#files.sync()
+  }
+}
+
+/** Start-up migrates; only who opens a store without that meets an older table. */
+function assertCurrent(description: NewCollection, { fields }: Schema): void {
+  const there = new Set(fields.map(({ name }) => name))
+  if (schemaOf(description).fields.every(({ name }) => there.has(name))) return
+  const message = `The collection '${description.name}' lies as an older version left it; run \`onepeace migrate apply\`.`
+  throw new DomainError('vector-store-unavailable', message)
+}
+
+/** ` AND …`, or nothing. */
+function andFilter(filter: Filter | undefined): string {
+  const sql = filter && filterSql(filter)
+  return sql === undefined ? '' : ` AND ${sql}`
+}
