@@ -65,15 +65,17 @@ export class QdrantLock {
 
   async #acquire(): Promise<void> {
     const began = performance.now()
-    let seen: { beat: string; since: number } | undefined
+    const pauseMs = this.#times.lifeMs / 20
+    let seen = { beat: '', stillMs: 0, at: began }
     for (;;) {
-      const holder = await this.#take(
-        seen && performance.now() - seen.since > this.#times.lifeMs ? seen.beat : undefined,
-      )
+      const holder = await this.#take(seen.stillMs > this.#times.lifeMs ? seen.beat : undefined)
       if (holder === undefined || holder.owner === this.#owner) return
-      if (seen?.beat !== holder.beat) seen = { beat: holder.beat, since: performance.now() }
-      if (performance.now() - began > this.#times.patienceMs) throw busy(holder)
-      await pause((this.#times.lifeMs / 20) * (0.5 + Math.random()))
+      const now = performance.now()
+      // A waiter that itself stood still saw nothing: only what it looked at counts.
+      const lookedMs = Math.min(now - seen.at, 2 * pauseMs)
+      seen = { beat: holder.beat, stillMs: seen.beat === holder.beat ? seen.stillMs + lookedMs : 0, at: now }
+      if (now - began > this.#times.patienceMs) throw busy(holder)
+      await pause(pauseMs * (0.5 + Math.random()))
     }
   }
 

@@ -102,10 +102,10 @@ it('makes the quantisation of collections that are there what is asked for', asy
 })
 
 it('waits for a living holder of the lock, and names it when it waited long enough', async () => {
-  const holder = open({ lifeMs: 150 })
+  const holder = open({ lifeMs: 600 })
   await holder.exclusively(async (signal) => {
     // Longer than a holder's life without a sign of it.
-    await expect(open({ lifeMs: 150, patienceMs: 600 }).exclusively(async () => 'never')).rejects.toThrow(
+    await expect(open({ lifeMs: 600, patienceMs: 1500 }).exclusively(async () => 'never')).rejects.toThrow(
       `Process ${process.pid}`,
     )
     expect(signal.aborted).toBe(false)

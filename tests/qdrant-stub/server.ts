@@ -19,6 +19,8 @@ export interface QdrantStub {
   /** What was wrong with the requests so far. */
   violations: string[]
   requests: number
+  /** Points that were given another vector so far. */
+  updatedVectors: number
   /** Path of the last request. */
   lastPath: string
   /** Each is met by one request. */
@@ -40,6 +42,7 @@ export async function startQdrantStub({ apiKey, version = '1.18.2' }: StubOption
     violations: [] as string[],
     faults: [] as Fault[],
     requests: 0,
+    updatedVectors: 0,
     lastPath: '',
     validates: checker !== undefined,
   }
@@ -64,6 +67,7 @@ export async function startQdrantStub({ apiKey, version = '1.18.2' }: StubOption
               ? [200, { title: 'qdrant - vector search engine', version }]
               : answerTo(state, request.method!, url.pathname, (body ?? {}) as Json)
             : [400, { status: { error: wrong } }]
+    stub.updatedVectors += updatedIn(body)
     if (fault === 'done-but-dropped') return void request.socket.destroy()
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
   })
@@ -81,6 +85,11 @@ async function bodyOf(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk as Buffer)
   return chunks.length > 0 ? JSON.parse(Buffer.concat(chunks).toString()) : undefined
+}
+
+function updatedIn(body: unknown): number {
+  const { operations = [] } = (body ?? {}) as { operations?: { update_vectors?: { points: unknown[] } }[] }
+  return operations.reduce((sum, { update_vectors }) => sum + (update_vectors?.points.length ?? 0), 0)
 }
 
 interface State {
