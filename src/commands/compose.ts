@@ -10,12 +10,12 @@ import type { Encoder, OnBatch } from '../encoder/encoder.ts'
 import { openLocalEncoder } from '../encoder/local-encoder.ts'
 import { Metrics } from '../http/metrics.ts'
 import type { AppDeps, TenantServices } from '../http/route.ts'
+import { WriteJournal } from '../journal/write-journal.ts'
 import { MediaDecoder } from '../media/decoder.ts'
 import { RemoteFetcher } from '../media/remote-fetch.ts'
 import { sniffMedia } from '../media/sniff.ts'
 import { AudioPreparer } from '../preprocess/preparer.ts'
 import { Tokenizer } from '../preprocess/tokenizer.ts'
-import { CatchUp } from '../services/catch-up.ts'
 import { CollectionService } from '../services/collections.ts'
 import { ContentEncoder, type ContentEncoderDeps } from '../services/content.ts'
 import { EmbedService } from '../services/embed.ts'
@@ -26,6 +26,7 @@ import { MediaKeeper } from '../services/media-keeper.ts'
 import { type ModelInfo, ModelService } from '../services/models.ts'
 import { PointingService } from '../services/pointing.ts'
 import { SearchService } from '../services/search.ts'
+import { WriteOnce } from '../services/write-once.ts'
 import { ZeroShotService } from '../services/zero-shot.ts'
 import { stage } from '../telemetry/request-trace.ts'
 import { staged, watched } from '../telemetry/watched.ts'
@@ -34,7 +35,7 @@ import type { MaintainedStore } from '../vectors/maintenance.ts'
 import { QdrantVectorStore } from '../vectors/qdrant.ts'
 import type { VectorStore } from '../vectors/store.ts'
 import { TenantVectorStore } from '../vectors/tenant-store.ts'
-import { prepareStore, tellUnreached } from './at-start.ts'
+import { maintainBeside, prepareStore } from './at-start.ts'
 import { type DataDir, openDataDir } from './data-dir.ts'
 
 /** What turns contents into vectors and asks heads, without a store: all that `onepeace embed` needs. */
@@ -133,21 +134,20 @@ export async function openServices(config: Config): Promise<Services> {
 async function openStore(config: Config, model: ModelHalf, data: DataDir, metrics: Metrics): Promise<Services> {
   const store = vectorStoreOf(config, data, model.info.name)
   const isEmbedded = config.qdrantUrl === undefined
-  const prepared = prepareStore(store, model.info, config.modelDir)
-  // Qdrant may take its time, or not be there.
-  const inPeace = isEmbedded ? prepared : prepared.catch(tellUnreached)
-  if (isEmbedded) await inPeace
+  if (isEmbedded) await prepareStore(store, model.info, config.modelDir)
   const blobs = new BlobStore(isEmbedded ? data.blobsDir : data.qdrantBlobsDir)
-  const { keeper, ...services } = connectServices(model, store, blobs, metrics)
+  const { keeper, ...services } = connectServices(model, store, blobs, new WriteJournal(data.journalDir), metrics)
   // A server that is another, or empty, would refer to nothing: what a crash left there takes room, but is never worth the risk.
   if (isEmbedded) await keeper.sweep()
-  const { name, embedDim } = model.info
-  const catchUp = new CatchUp(store, { model: name, embedDim }, { content: model.content, blobs })
-  if (!isEmbedded) catchUp.start()
+  await services.writeOnce.sweep()
+  const beside = isEmbedded
+    ? undefined
+    : maintainBeside(store, model.info, config.modelDir, { content: model.content, blobs })
   return {
     ...services,
     close: async () => {
-      await Promise.all([catchUp.stop(), inPeace])
+      services.writeOnce.close()
+      await beside?.stop()
       await model.close()
       await keeper.settled()
       await store.close()
@@ -171,6 +171,7 @@ export function connectServices(
   { info, encoder, content, heads }: Pick<ModelHalf, 'info' | 'encoder' | 'content' | 'heads'>,
   plainStore: VectorStore,
   blobs: BlobStore,
+  journal: WriteJournal,
   metrics = new Metrics(),
 ): AppDeps & { keeper: MediaKeeper } {
   const store = watchedStore(plainStore, metrics)
@@ -194,6 +195,7 @@ export function connectServices(
     content,
     metrics,
     embed: new EmbedService(content, models),
+    writeOnce: new WriteOnce(journal),
     zeroShot: new ZeroShotService(content, models),
     forTenant: remembered(connectTenant),
   }

@@ -884,7 +884,7 @@ export interface components {
             status: "live" | "ready";
         };
         /** @enum {string} */
-        ProblemCode: "invalid-request" | "unauthenticated" | "forbidden" | "not-found" | "method-not-allowed" | "conflict" | "payload-too-large" | "unsupported-media-type" | "range-not-satisfiable" | "undecodable-media" | "input-too-long" | "media-too-large" | "unsupported-by-model" | "unprocessable-content" | "rate-limited" | "internal" | "overloaded" | "encoder-unavailable" | "vector-store-unavailable" | "deadline-exceeded";
+        ProblemCode: "invalid-request" | "unauthenticated" | "forbidden" | "not-found" | "method-not-allowed" | "conflict" | "payload-too-large" | "unsupported-media-type" | "range-not-satisfiable" | "undecodable-media" | "input-too-long" | "media-too-large" | "unsupported-by-model" | "unprocessable-content" | "idempotency-key-reused" | "rate-limited" | "internal" | "overloaded" | "encoder-unavailable" | "vector-store-unavailable" | "deadline-exceeded";
         /**
          * @description RFC 9457.
          * @example {
@@ -1008,7 +1008,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `undecodable-media`, `media-too-large` (pixels, length), `input-too-long` (text), `unsupported-by-model` (modality, dimensions), or `unprocessable-content` (empty content, parts that cancel out, several parts in an item). */
+        /** @description `undecodable-media`, `media-too-large` (pixels, length), `input-too-long` (text), `unsupported-by-model` (modality, dimensions), `unprocessable-content` (empty content, parts that cancel out, several parts in an item), or `idempotency-key-reused`. */
         Unprocessable: {
             headers: {
                 [name: string]: unknown;
@@ -1061,6 +1061,12 @@ export interface components {
         Collection: components["schemas"]["CollectionName"];
         /** @description Id of an item, percent-encoded. */
         ItemId: components["schemas"]["ItemId"];
+        /**
+         * @description Names this request, so that it can be sent again: a repeat within 24 hours writes nothing and gets the first answer again,
+         *     marked `idempotent-replayed: true`, even if the service died in between; with another request the key is refused (422).
+         *     Refusals (4xx) are not kept. In a batch, each line by its number is a request of its own.
+         */
+        IdempotencyKey: string;
         /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
         TimeoutMs: number;
     };
@@ -1072,6 +1078,8 @@ export interface components {
         ServerTiming: string;
         /** @description Path of what was made. */
         Location: string;
+        /** @description `true` where the answer is that of an earlier request with the same `Idempotency-Key`. */
+        IdempotentReplayed: string;
         /** @description Names the bytes, by the SHA-256 of the original; in quotes. */
         ETag: string;
         /** @description `Bearer`. */
@@ -1330,6 +1338,12 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /**
+                 * @description Names this request, so that it can be sent again: a repeat within 24 hours writes nothing and gets the first answer again,
+                 *     marked `idempotent-replayed: true`, even if the service died in between; with another request the key is refused (422).
+                 *     Refusals (4xx) are not kept. In a batch, each line by its number is a request of its own.
+                 */
+                "idempotency-key"?: components["parameters"]["IdempotencyKey"];
                 /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
                 "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
             };
@@ -1347,6 +1361,7 @@ export interface operations {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     "server-timing": components["headers"]["ServerTiming"];
+                    "idempotent-replayed": components["headers"]["IdempotentReplayed"];
                     location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
@@ -1361,6 +1376,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
@@ -1487,6 +1503,12 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /**
+                 * @description Names this request, so that it can be sent again: a repeat within 24 hours writes nothing and gets the first answer again,
+                 *     marked `idempotent-replayed: true`, even if the service died in between; with another request the key is refused (422).
+                 *     Refusals (4xx) are not kept. In a batch, each line by its number is a request of its own.
+                 */
+                "idempotency-key"?: components["parameters"]["IdempotencyKey"];
                 /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
                 "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
             };
@@ -1508,6 +1530,7 @@ export interface operations {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     "server-timing": components["headers"]["ServerTiming"];
+                    "idempotent-replayed": components["headers"]["IdempotentReplayed"];
                     location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
@@ -1534,6 +1557,12 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /**
+                 * @description Names this request, so that it can be sent again: a repeat within 24 hours writes nothing and gets the first answer again,
+                 *     marked `idempotent-replayed: true`, even if the service died in between; with another request the key is refused (422).
+                 *     Refusals (4xx) are not kept. In a batch, each line by its number is a request of its own.
+                 */
+                "idempotency-key"?: components["parameters"]["IdempotencyKey"];
                 /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
                 "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
             };

@@ -31,6 +31,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode | 'method-not-allowed' | 'range
   'media-too-large': { status: 422, title: 'The picture or sound is too large' },
   'unsupported-by-model': { status: 422, title: 'The model cannot do this' },
   'unprocessable-content': { status: 422, title: 'The content makes no vector' },
+  'idempotency-key-reused': { status: 422, title: 'The key belongs to another request' },
   'rate-limited': { status: 429, title: 'Too many requests' },
   internal: { status: 500, title: 'Something went wrong here' },
   overloaded: { status: 503, title: 'Too much work is waiting' },

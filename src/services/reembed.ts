@@ -44,19 +44,19 @@ export async function fillAll(
   deps: ReembedDeps,
   { signal, onDone }: ReembedOptions = {},
 ): Promise<Refusal[]> {
-  const refused = new Map<string, Refusal & { revision: string }>()
+  const refused = new Map<string, { refusal: Refusal; revision: string }>()
   for (;;) {
     const still: Refusal[] = []
     let tried = 0
     for await (const some of chunksOf(reembedding.missing(), ITEMS_AT_ONCE)) {
       const isKnown = ({ item, revision }: ItemToFill) => refused.get(item.id)?.revision === revision
-      still.push(...some.filter(isKnown).map(({ item }) => refused.get(item.id)!))
+      still.push(...some.filter(isKnown).map(({ item }) => refused.get(item.id)!.refusal))
       const fresh = some.filter((each) => !isKnown(each))
       tried += fresh.length
       signal?.throwIfAborted()
       for (const refusal of await fillSome(reembedding, fresh, deps, signal)) {
         const { revision } = fresh.find(({ item }) => item.id === refusal.id)!
-        refused.set(refusal.id, { ...refusal, revision })
+        refused.set(refusal.id, { refusal, revision })
       }
       onDone?.(fresh.length)
     }

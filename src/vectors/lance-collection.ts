@@ -1,7 +1,10 @@
 /**
  * One collection as a Lance table: its items, searched, listed and written. A write is one new table version, hence whole or absent.
- * Every write adds a small file, so after some tens to hundreds of writes the table is compacted behind the writers. How rows lie:
- * rows.ts. Source: LanceDB 0.33 API; Lance table format (versioned manifests, fragments, deletion files).
+ * Every write adds a small file, so after some tens to hundreds of writes the table is compacted behind the writers.
+ *
+ * Search is exact, with or without an index: a large table has its vectors in an IVF index too, of which every partition is
+ * searched. What that saves is reading them from files again; rows that are not in the index yet are scanned beside it. How rows
+ * lie: rows.ts. Source: LanceDB 0.33 API; Lance table format (versioned manifests, fragments, deletion files).
  */
 import type { Index, Table } from '@lancedb/lancedb'
 import type { Schema } from 'apache-arrow'
@@ -20,8 +23,13 @@ const MIN_WRITES_PER_COMPACTION = 64
 const MAX_WRITES_PER_COMPACTION = 512
 /** From this size a scan for one id costs more than looking it up in an index. */
 const ROWS_WORTH_AN_INDEX = 10_000
+/** Parts of the vector index, all of which are searched: some for each core, few enough to cost nothing themselves. */
+export const PARTITIONS = 16
 /** Versions younger than this may still be read by a query that began before the compaction. */
 const KEEP_VERSIONS_MS = 60_000
+
+/** By column, what a large table is indexed with. */
+export type Indices = Record<'item_id' | 'vector', () => Index>
 
 /** One open table. Created by `LanceVectorStore` only. */
 export class LanceCollection {
@@ -29,26 +37,26 @@ export class LanceCollection {
   readonly writers = new Serial()
   readonly #table: Table
   readonly #files: DurableTree
-  readonly #idIndex: Index
+  readonly #indices: Indices
   #writesSinceCompaction = 0
   #closed = false
 
-  private constructor(description: NewCollection, table: Table, files: DurableTree, idIndex: Index) {
+  private constructor(description: NewCollection, table: Table, files: DurableTree, indices: Indices) {
     this.description = description
     this.#table = table
     this.#files = files
-    this.#idIndex = idIndex
+    this.#indices = indices
   }
 
-  /** @param idIndex what a large table's ids are indexed with */
-  static async open(table: Table, path: string, idIndex: Index): Promise<LanceCollection> {
+  static async open(table: Table, path: string, indices: Indices): Promise<LanceCollection> {
     const files = new DurableTree(path)
     await files.sync()
     const schema = await table.schema()
-    const collection = new LanceCollection(collectionOf(schema), table, files, idIndex)
+    const collection = new LanceCollection(collectionOf(schema), table, files, indices)
     assertCurrent(collection.description, schema)
     const { fragmentStats } = await table.stats()
     collection.#countWrites(fragmentStats.numFragments)
+    void collection.writers.run(() => collection.#index()).catch(() => undefined)
     return collection
   }
 
@@ -176,7 +184,9 @@ export class LanceCollection {
 
   async #nearest(query: SearchQuery, points: number): Promise<Row[]> {
     const columns = [...ITEM_COLUMNS, '_distance', ...(query.withVector ? ['vector'] : [])]
-    const search = this.#table.vectorSearch(query.vector).distanceType('cosine').select(columns).limit(points)
+    // Of unit vectors, 1 - dot is the cosine distance.
+    const nearest = this.#table.vectorSearch(unitOf(query.vector)).distanceType('dot').nprobes(PARTITIONS)
+    const search = nearest.select(columns).limit(points)
     const modalities = query.modalities ? sqlIn('modality', query.modalities) : 'true'
     const where = modalities + andFilter(query.filter)
     if (where !== 'true') search.where(where)
@@ -236,13 +246,25 @@ export class LanceCollection {
     const due = Math.min(MAX_WRITES_PER_COMPACTION, Math.max(MIN_WRITES_PER_COMPACTION, rows / 200))
     if (this.#writesSinceCompaction < due) return
     this.#writesSinceCompaction = 0
-    if (rows >= ROWS_WORTH_AN_INDEX && (await this.#table.listIndices()).length === 0) {
-      await this.#table.createIndex('item_id', { config: this.#idIndex })
-    }
+    await this.#index()
     const cleanupOlderThan = new Date(Date.now() - KEEP_VERSIONS_MS)
     await this.#table.optimize({ cleanupOlderThan, deleteUnverified: true })
     await this.#files.sync()
   }
+
+  /** Makes the indices that a large table lacks; later rows are added to them by each compaction. */
+  async #index(): Promise<void> {
+    if (this.#closed || (await this.#table.countRows()) < ROWS_WORTH_AN_INDEX) return
+    const indexed = (await this.#table.listIndices()).flatMap(({ columns }) => columns)
+    for (const [column, config] of Object.entries(this.#indices))
+      if (!indexed.includes(column)) await this.#table.createIndex(column, { config: config() })
+    await this.#files.sync()
+  }
+}
+
+function unitOf(vector: Float32Array): Float32Array {
+  const norm = Math.hypot(...vector)
+  return norm === 0 ? vector : vector.map((value) => value / norm)
 }
 
 /** Start-up migrates; only who opens a store without that meets an older table. */

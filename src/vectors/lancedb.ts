@@ -2,14 +2,13 @@
  * The embedded store: one Lance table a collection in a folder of its own. The only file that imports LanceDB. What lies in the
  * folder: lance-folder.ts; what is done with one table: lance-collection.ts.
  *
- * Writers of a collection run one after another; readers see the last committed version. Search is exact: measured 17 ms over
- * 50,000 vectors of 256. Source: LanceDB 0.33 API.
+ * Writers of a collection run one after another; readers see the last committed version. Source: LanceDB 0.33 API.
  */
 import { type Connection, connect, Index, type Table } from '@lancedb/lancedb'
 import { DomainError } from '../errors.ts'
 import { Serial } from '../serial.ts'
 import { DurableTree, fsyncPath } from './fsync-tree.ts'
-import { LanceCollection } from './lance-collection.ts'
+import { type Indices, LanceCollection, PARTITIONS } from './lance-collection.ts'
 import { LanceFolder } from './lance-folder.ts'
 import { LanceReembedding, nothingToFill } from './lance-reembedding.ts'
 import type { MaintainedStore, Migration, ModelVectors, Reembedding } from './maintenance.ts'
@@ -17,6 +16,12 @@ import { facts } from './migrations/0001-facts.ts'
 import { collectionOf, type Row, schemaOf } from './rows.ts'
 import type { Collection, Hit, ListQuery, NewCollection, NewItem, SearchQuery, StoredItem } from './store.ts'
 import { guarded, noSuchCollection, unavailable } from './store-errors.ts'
+
+/** Each is used up by making one. */
+const INDICES: Indices = {
+  item_id: () => Index.btree(),
+  vector: () => Index.ivfFlat({ distanceType: 'dot', numPartitions: PARTITIONS }),
+}
 
 export class LanceVectorStore implements MaintainedStore {
   readonly migrations: readonly Migration[] = [facts(this)]
@@ -219,7 +224,7 @@ export class LanceVectorStore implements MaintainedStore {
   }
 
   #collectionOf(table: Table, path: string): Promise<LanceCollection> {
-    return LanceCollection.open(table, path, Index.btree())
+    return LanceCollection.open(table, path, INDICES)
   }
 
   /** Finishes what was begun with the table and closes it. */

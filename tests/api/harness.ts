@@ -10,6 +10,7 @@ import { connectModel, connectServices } from '../../src/commands/compose.ts'
 import type { Encoder, EncoderInput, HeadInfo, HeadInputs, HeadOutput } from '../../src/encoder/encoder.ts'
 import { DomainError } from '../../src/errors.ts'
 import { buildApp } from '../../src/http/app.ts'
+import { WriteJournal } from '../../src/journal/write-journal.ts'
 import { MediaDecoder } from '../../src/media/decoder.ts'
 import type { RemoteFetcher } from '../../src/media/remote-fetch.ts'
 import { sniffMedia } from '../../src/media/sniff.ts'
@@ -132,6 +133,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     { info, encoder, content, heads },
     store,
     new BlobStore(join(dir, 'blobs')),
+    new WriteJournal(join(dir, 'journal')),
   )
   await keeper.sweep()
   const keys = options.noAuth ? undefined : await KeyRing.open(dir, 0)
