@@ -59,7 +59,7 @@ export class QdrantLock {
       await keeping
       const isOurs = { must: [{ key: 'owner', match: { value: this.#owner } }] }
       // Should it not go now, it does when its time is over.
-      await this.#server.write(COLLECTION, [{ delete: { filter: isOurs } }]).catch(() => undefined)
+      await this.#server.points.write(COLLECTION, [{ delete: { filter: isOurs } }]).catch(() => undefined)
     }
   }
 
@@ -108,11 +108,11 @@ export class QdrantLock {
       life_ms: this.#times.lifeMs,
     }
     const points = [{ id: POINT, vector: {}, payload: { ...holder } }]
-    return this.#server.write(COLLECTION, [{ upsert: { points, ...condition } }])
+    return this.#server.points.write(COLLECTION, [{ upsert: { points, ...condition } }])
   }
 
   async #holder(): Promise<Holder | undefined> {
-    return (await this.#server.payload(COLLECTION, POINT)) as unknown as Holder | undefined
+    return (await this.#server.points.payload(COLLECTION, POINT)) as unknown as Holder | undefined
   }
 }
 

@@ -52,14 +52,14 @@ export class QdrantReembedding implements Reembedding {
 
   async count(): Promise<{ items: number; missing: number }> {
     const [items, missing] = await Promise.all([
-      this.#server.count(this.name, { must: [IS_HEAD] }),
-      this.#server.count(this.name, this.#unfilled()),
+      this.#server.points.count(this.name, { must: [IS_HEAD] }),
+      this.#server.points.count(this.name, this.#unfilled()),
     ])
     return { items, missing }
   }
 
   async *missing(): AsyncIterable<ItemToFill> {
-    for await (const head of this.#server.eachHead(this.name, this.#unfilled(), ITEMS_A_PAGE))
+    for await (const head of this.#server.points.eachHead(this.name, this.#unfilled(), ITEMS_A_PAGE))
       yield { item: itemOf(head), revision: JSON.stringify({ write: head.write, segments: head.segments }) }
   }
 
@@ -78,7 +78,7 @@ export class QdrantReembedding implements Reembedding {
     }))
     const update_filter: QdrantFilter = { must: [{ key: 'write', match: { value: write } }] }
     for (const some of [...chunksOf(tails, TAILS_AT_ONCE), [head!]]) {
-      const written = this.#server.write(this.name, [{ update_vectors: { points: some, update_filter } }])
+      const written = this.#server.points.write(this.name, [{ update_vectors: { points: some, update_filter } }])
       if (await goneMeanwhile(written)) return undefined
     }
     return undefined

@@ -1,6 +1,7 @@
 /**
- * Which requests are made to a Qdrant server, and the only file that imports its client. In go names without the prefix, out come
- * DomainErrors only. What the requests mean: for collections qdrant-catalog.ts, for items qdrant-collection.ts.
+ * Which requests are made to a Qdrant server about collections, and the only file that imports its client; those about points are
+ * in qdrant-point-calls.ts. In go names without the prefix, out come DomainErrors only. What the requests mean: for collections
+ * qdrant-catalog.ts, for items qdrant-collection.ts.
  *
  * The client's traps, seen in 1.18: `createCollection` drops `metadata` (hence `api()`); it assumes port 6333 for https too and
  * forgets a path in the address; its version check is not awaited. Source: Qdrant's OpenAPI, client 1.18.
@@ -8,9 +9,8 @@
 import { QdrantClient } from '@qdrant/js-client-rest'
 import { DomainError } from '../errors.ts'
 import { CALL_LIMITS, type CallLimits, QdrantCalls, reasonOf, statusOf } from './qdrant-calls.ts'
-import type { QdrantFilter } from './qdrant-filter.ts'
-import { FILTER_FIELDS, type Head, type Operation, type Scored } from './qdrant-points.ts'
-import { type Quantization, quantizationConfig, searchParams } from './qdrant-quantization.ts'
+import { type OnCollection, QdrantPointCalls } from './qdrant-point-calls.ts'
+import { type Quantization, quantizationConfig } from './qdrant-quantization.ts'
 import { noSuchCollection } from './store-errors.ts'
 
 export interface QdrantOptions {
@@ -28,8 +28,6 @@ export interface QdrantOptions {
 const LEAST_MINOR = 17
 /** Of version 1: the first whose collections take further vectors. */
 const LEAST_MINOR_FOR_VECTORS = 18
-const IDS_AT_ONCE = 1000
-const POINTS_A_PAGE = 5000
 
 export interface CollectionInfo {
   metadata: Record<string, unknown>
@@ -58,6 +56,7 @@ export class PointGone extends DomainError {
 
 export class QdrantServer {
   readonly quantization: Quantization
+  readonly points: QdrantPointCalls
   readonly #client: QdrantClient
   readonly #calls: QdrantCalls
   readonly #prefix: string
@@ -77,6 +76,7 @@ export class QdrantServer {
     this.#calls = new QdrantCalls(limits)
     this.#prefix = prefix
     this.quantization = quantization
+    this.points = new QdrantPointCalls((name, task) => this.#on(name, task), quantization)
   }
 
   async ready(): Promise<void> {
@@ -189,96 +189,15 @@ export class QdrantServer {
     return this.#calls.once(() => this.#client.deleteCollection(this.#prefix + collection))
   }
 
-  async write(name: string, operations: Operation[]): Promise<void> {
-    if (operations.length === 0) return
-    await this.#on(name, (at) => this.#client.batchUpdate(at, { operations, wait: true, ordering: 'strong' }))
-  }
-
-  async heads(name: string, ids: readonly string[]): Promise<Head[]> {
-    return (await this.#retrieve(name, ids, HEAD_PAYLOAD)).map(({ payload }) => payload as unknown as Head)
-  }
-
-  /** The payload of one point, whatever it is. */
-  async payload(name: string, id: string): Promise<Record<string, unknown> | undefined> {
-    const [point] = await this.#retrieve(name, [id], { with_payload: true, with_vector: false })
-    return point?.payload ?? undefined
-  }
-
-  /** Of the points that are there: their vectors by name. */
-  async vectors(name: string, vector: string, ids: readonly string[]): Promise<Map<string, unknown>> {
-    const points = await this.#retrieve(name, ids, { with_payload: false, with_vector: [vector] })
-    return new Map(points.map((point) => [String(point.id), point.vector]))
-  }
-
-  async #retrieve(name: string, ids: readonly string[], select: Pick<RetrieveQuery, 'with_payload' | 'with_vector'>) {
-    const points: Awaited<ReturnType<QdrantClient['retrieve']>> = []
-    for (let from = 0; from < ids.length; from += IDS_AT_ONCE) {
-      const some = ids.slice(from, from + IDS_AT_ONCE)
-      points.push(...(await this.#on(name, (at) => this.#client.retrieve(at, { ids: some, ...select }))))
-    }
-    return points
-  }
-
-  async nearest(
-    name: string,
-    using: string,
-    { vector, withVector }: { vector: Float32Array; withVector?: boolean },
-    filter: QdrantFilter,
-    limit: number,
-  ): Promise<Scored[]> {
-    const query = {
-      query: Array.from(vector),
-      using,
-      filter,
-      limit,
-      params: searchParams(this.quantization),
-      with_payload: HEAD_PAYLOAD.with_payload,
-      with_vector: withVector ? [using] : false,
-    }
-    const { points } = await this.#on(name, (at) => this.#client.query(at, query))
-    return points as unknown as Scored[]
-  }
-
-  /** One field of every point that the filter accepts. */
-  async *each(name: string, field: string, filter: QdrantFilter): AsyncIterable<string> {
-    for await (const { payload } of this.#scroll(name, filter, [field])) yield payload?.[field] as string
-  }
-
-  async *eachHead(name: string, filter: QdrantFilter, pageSize: number): AsyncIterable<Head> {
-    const { with_payload } = HEAD_PAYLOAD
-    for await (const { payload } of this.#scroll(name, filter, with_payload, pageSize)) yield payload as unknown as Head
-  }
-
-  async *#scroll(name: string, filter: QdrantFilter, with_payload: Select, limit = POINTS_A_PAGE) {
-    for (let offset: unknown; offset !== null; ) {
-      const from = offset as string | undefined
-      const select = { filter, limit, with_payload, with_vector: false }
-      const page = await this.#on(name, (at) =>
-        this.#client.scroll(at, { ...select, ...(from !== undefined && { offset: from }) }),
-      )
-      yield* page.points
-      offset = page.next_page_offset ?? null
-    }
-  }
-
-  async count(name: string, filter: QdrantFilter): Promise<number> {
-    return (await this.#on(name, (at) => this.#client.count(at, { filter, exact: true }))).count
-  }
-
   /** A call that may be made twice, on one collection. @throws DomainError `not-found` if Qdrant has no such collection */
-  #on<T>(name: string, task: (qdrantName: string) => Promise<T>): Promise<T> {
+  readonly #on: OnCollection = (name, task) => {
     return this.#calls.repeatable(() =>
-      task(this.#prefix + name).catch((error: unknown) => {
+      task(this.#prefix + name, this.#client).catch((error: unknown) => {
         throw understood(error, name)
       }),
     )
   }
 }
-
-type RetrieveQuery = Parameters<QdrantClient['retrieve']>[1]
-type Select = string[] | { exclude: string[] }
-
-const HEAD_PAYLOAD = { with_payload: { exclude: FILTER_FIELDS }, with_vector: false }
 
 const cosine = (size: number) => ({ size, distance: 'Cosine' as const })
 

@@ -150,12 +150,12 @@ export class QdrantVectorStore implements MaintainedStore {
     const { server } = this
     return new QdrantCollection({
       vectorName: vector,
-      write: (operations) => server.write(name, operations),
-      heads: (ids) => server.heads(name, ids),
-      vectors: (ids) => server.vectors(name, vector, ids),
-      nearest: (query, filter, limit) => server.nearest(name, vector, query, filter, limit),
-      each: (field, filter) => server.each(name, field, filter),
-      count: (filter) => server.count(name, filter),
+      write: (operations) => server.points.write(name, operations),
+      heads: (ids) => server.points.heads(name, ids),
+      vectors: (ids) => server.points.vectors(name, vector, ids),
+      nearest: (query, filter, limit) => server.points.nearest(name, vector, query, filter, limit),
+      each: (field, filter) => server.points.each(name, field, filter),
+      count: (filter) => server.points.count(name, filter),
     })
   }
 }

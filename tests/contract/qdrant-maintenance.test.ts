@@ -118,17 +118,17 @@ it('takes the lock over from a process that died, and tells one that only slept'
   const dead = { owner: 'dead', beat: 'last', host: 'gone', pid: 1, life_ms: 200 }
   await server.createCollection('.lock', { unused: 1 }, {})
   const points = [{ id: '00000000-0000-8000-8000-000000000001', vector: {}, payload: dead }]
-  await server.write('.lock', [{ upsert: { points } }])
+  await server.points.write('.lock', [{ upsert: { points } }])
   expect(await Promise.all([open(), open()].map((each, n) => each.exclusively(async () => n)))).toEqual([0, 1])
 
   const asleep = open({ lifeMs: 90 })
   const lost = asleep.exclusively(async (signal) => {
-    await server.write('.lock', [{ upsert: { points } }])
+    await server.points.write('.lock', [{ upsert: { points } }])
     await new Promise((resolve) => signal.addEventListener('abort', resolve))
     signal.throwIfAborted()
   })
   await expect(lost).rejects.toThrow('Another process took over')
-  expect(await server.payload('.lock', points[0]!.id)).toMatchObject({ owner: 'dead' })
+  expect(await server.points.payload('.lock', points[0]!.id)).toMatchObject({ owner: 'dead' })
 })
 
 it('never gives an item the vector of another that took its place meanwhile', async () => {
