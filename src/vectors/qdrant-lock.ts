@@ -25,7 +25,7 @@ export interface LockTimes {
   patienceMs: number
 }
 
-export const LOCK_TIMES: LockTimes = { lifeMs: 30_000, patienceMs: 600_000 }
+export const LOCK_TIMES: LockTimes = { lifeMs: 30_000, patienceMs: 60_000 }
 
 interface Holder {
   owner: string
