@@ -5,6 +5,7 @@
 import { SingleBar } from 'cli-progress'
 import { BlobStore } from '../blobs/blob-store.ts'
 import { type Config, loadConfig } from '../config.ts'
+import { DomainError } from '../errors.ts'
 import { reembed } from '../services/reembed.ts'
 import type { MaintainedStore, ModelVectors, Reembedding } from '../vectors/maintenance.ts'
 import { migrate } from '../vectors/migrations/migrate.ts'
@@ -42,7 +43,8 @@ export async function reembedAll(flags: ReembedFlags): Promise<void> {
     const blobs = new BlobStore(config.qdrantUrl === undefined ? data.blobsDir : data.qdrantBlobsDir)
     await store.exclusively(async (lost) => {
       const deps = { content: model.content, blobs, signal: AbortSignal.any([lost, stopping]) }
-      for (const { name } of await store.listCollections()) await reembedOne(store, name, target, deps, flags)
+      for (const { name } of await store.listCollections())
+        await reembedOne(store, name, target, deps, flags).catch(unlessDeleted(name))
     })
   } finally {
     await model.close()
@@ -64,7 +66,7 @@ async function reembedOne(
   const reembedding = await store.reembedding(name, target)
   try {
     const { items, missing } = await reembedding.count()
-    const bar = new SingleBar({ format: FORMAT, hideCursor: null })
+    const bar = new SingleBar({ format: FORMAT, hideCursor: null, noTTYOutput: true, notTTYSchedule: LOG_EVERY_MS })
     const began = performance.now()
     let done = 0
     bar.start(items, items - missing, { name, rate: '–' })
@@ -81,6 +83,16 @@ async function reembedOne(
   }
 }
 
+/** Services go on meanwhile, and may delete the collection. */
+function unlessDeleted(name: string): (error: unknown) => void {
+  return (error) => {
+    if (!(error instanceof DomainError && error.code === 'not-found')) throw error
+    console.error(`${name}: the collection was deleted meanwhile.`)
+  }
+}
+
+/** Where nobody looks at a terminal, a line now and then. */
+const LOG_EVERY_MS = 10_000
 const FORMAT = '{name} {bar} {value}/{total} items, {rate} a second, {eta_formatted} left'
 
 async function drop(reembedding: Reembedding): Promise<void> {

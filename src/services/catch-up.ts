@@ -6,6 +6,8 @@ import type { MaintainedStore, ModelVectors } from '../vectors/maintenance.ts'
 import { fillAll, type ReembedDeps } from './reembed.ts'
 
 const EVERY_MS = 30_000
+/** Times as rarely while no other model is there: a second one comes with a command, and with a service that looks at its start. */
+const PATIENCE = 10
 
 export class CatchUp {
   readonly #store: Pick<MaintainedStore, 'shared'>
@@ -24,17 +26,22 @@ export class CatchUp {
   start(everyMs = EVERY_MS): void {
     // What fails now is tried again the next time: the requests of clients tell what is wrong.
     const tick = () => {
-      this.#running = this.once().catch(() => undefined)
-      void this.#running.then(() => {
-        if (!this.#stopped.signal.aborted) this.#timer = setTimeout(tick, everyMs).unref()
-      })
+      this.#running = this.once().then(
+        (isShared) => again(isShared ? everyMs : everyMs * PATIENCE),
+        () => again(everyMs),
+      )
+    }
+    const again = (afterMs: number) => {
+      if (!this.#stopped.signal.aborted) this.#timer = setTimeout(tick, afterMs).unref()
     }
     tick()
   }
 
-  async once(): Promise<void> {
-    for (const shared of await this.#store.shared(this.#model))
-      await fillAll(shared, this.#deps, { signal: this.#stopped.signal })
+  /** @returns whether a collection has another model's vectors too */
+  async once(): Promise<boolean> {
+    const all = await this.#store.shared(this.#model)
+    for (const shared of all) await fillAll(shared, this.#deps, { signal: this.#stopped.signal })
+    return all.length > 0
   }
 
   async stop(): Promise<void> {
