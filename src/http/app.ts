@@ -1,7 +1,7 @@
 /**
  * Puts the HTTP surface together, without listening: tests inject requests, `onepeace serve` opens the socket.
  *
- *   onRequest: host and origin ─► key ─► rate ─► deadline ─► size ─► parameters against the contract
+ *   onRequest: host and origin ─► key ─► rate ─► admission ─► deadline ─► size ─► parameters against the contract
  *   handler:   body against the contract ─► service ─► JSON
  *   errors:    problem+json, whatever they are
  */
@@ -10,8 +10,9 @@ import type { Socket } from 'node:net'
 import multipart from '@fastify/multipart'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import type { KeyRing } from '../auth/key-ring.ts'
-import type { Limits } from '../services/limits.ts'
+import { type Admission, DEFAULT_ADMISSION, type Limits } from '../services/limits.ts'
 import { Contract, type Operation } from './openapi.ts'
+import { registerAdmission } from './plugins/admission.ts'
 import { registerAuthentication } from './plugins/authenticate.ts'
 import { registerDeadline } from './plugins/deadline.ts'
 import { isLoopback, registerLoopbackGuard } from './plugins/loopback-guard.ts'
@@ -19,6 +20,7 @@ import { registerObservation } from './plugins/observe.ts'
 import { registerProblemDetails, sendProblem } from './plugins/problem-details.ts'
 import { registerRateLimit } from './plugins/rate-limit.ts'
 import { registerRequestId, requestIdOf } from './plugins/request-id.ts'
+import { registerUnusedConnections } from './plugins/unused-connections.ts'
 import { HttpProblem, problemOf } from './problems.ts'
 import type { AddRoute, AppDeps } from './route.ts'
 import { batchRoutes } from './routes/batch.ts'
@@ -38,6 +40,8 @@ export interface AppConfig {
   keys: KeyRing | undefined
   /** Requests a minute of a key or address; 0 for no limit, undefined for 600 a key. */
   rateLimit?: number | undefined
+  /** How much is in work at once; `DEFAULT_ADMISSION` if absent. */
+  admission?: Admission
   /** Level of the log; `silent` in tests. */
   logLevel: string
   /** Where the log goes, a line of JSON an entry; stderr if absent. */
@@ -65,12 +69,14 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
   app.removeContentTypeParser('text/plain')
   app.addContentTypeParser('application/x-ndjson', (_request, body, done) => done(null, body))
   await app.register(multipart, { limits: formLimits(config.limits) })
+  registerUnusedConnections(app)
   registerRequestId(app)
   registerObservation(app, deps.metrics)
   registerProblemDetails(app, contract)
   if (isLoopback(config.host)) registerLoopbackGuard(app)
   registerAuthentication(app, config.host, config.keys)
   await registerRateLimit(app, config.rateLimit)
+  registerAdmission(app, config.admission ?? DEFAULT_ADMISSION, config.limits.maxRequestBytes)
   registerDeadline(app)
   registerSizeCheck(app)
   // biome-ignore lint/suspicious/noExplicitAny: a decorator must be declared before it has a value

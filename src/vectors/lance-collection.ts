@@ -9,6 +9,7 @@
 import type { Index, Table } from '@lancedb/lancedb'
 import type { Schema } from 'apache-arrow'
 import { DomainError } from '../errors.ts'
+import { Gathering } from '../gathering.ts'
 import { Serial } from '../serial.ts'
 import type { Filter } from './filter.ts'
 import { filterSql } from './filter-sql.ts'
@@ -28,6 +29,15 @@ export const PARTITIONS = 16
 /** Versions younger than this may still be read by a query that began before the compaction. */
 const KEEP_VERSIONS_MS = 60_000
 
+/** Items that wait while a version is written are written together as the next one. */
+const SAVES_PER_VERSION = 64
+
+interface Save {
+  item: NewItem
+  /** Else an id that is there is a conflict. */
+  mayReplace: boolean
+}
+
 /** By column, what a large table is indexed with. */
 export type Indices = Record<'item_id' | 'vector', () => Index>
 
@@ -35,6 +45,12 @@ export type Indices = Record<'item_id' | 'vector', () => Index>
 export class LanceCollection {
   readonly description: NewCollection
   readonly writers = new Serial()
+  readonly #saves = new Gathering<Save, StoredItem | undefined>({
+    serial: this.writers,
+    max: SAVES_PER_VERSION,
+    keyOf: ({ item }) => item.id,
+    run: (saves) => this.#saveAll(saves),
+  })
   readonly #table: Table
   readonly #files: DurableTree
   readonly #indices: Indices
@@ -64,40 +80,40 @@ export class LanceCollection {
     return { ...this.description, itemCount: await this.#read(() => this.#table.countRows('point = 0')) }
   }
 
-  create(item: NewItem): Promise<void> {
-    return this.#write(async () => {
-      const taken = await this.#table.countRows(`item_id = ${sqlString(item.id)}`)
-      if (taken > 0) throw new DomainError('conflict', `The collection already has an item '${item.id}'.`)
-      await this.#table.add(rowsOf(item))
-    })
+  async create(item: NewItem): Promise<void> {
+    await this.#saves.submit({ item, mayReplace: false })
   }
 
   put(item: NewItem): Promise<StoredItem | undefined> {
-    return this.#write(async () => {
-      const replaced = await this.#find(item.id)
-      if (replaced === undefined) await this.#table.add(rowsOf(item))
-      else await this.#replace(item)
-      return replaced
+    return this.#saves.submit({ item, mayReplace: true })
+  }
+
+  /** Items of different ids as one table version. */
+  async #saveAll(saves: readonly Save[]): Promise<PromiseSettledResult<StoredItem | undefined>[]> {
+    this.#assertOpen()
+    const there = await guarded(() => this.#findAll(saves.map(({ item }) => item.id)))
+    const isTaken = ({ item, mayReplace }: Save) => !mayReplace && there.has(item.id)
+    const items = saves.filter((save) => !isTaken(save)).map(({ item }) => item)
+    if (items.length > 0) await this.#commit(() => this.#add(items, [...there.keys()]))
+    return saves.map((save) => {
+      const { id } = save.item
+      if (!isTaken(save)) return { status: 'fulfilled', value: there.get(id) }
+      const reason = new DomainError('conflict', `The collection already has an item '${id}'.`)
+      return { status: 'rejected', reason }
     })
   }
 
-  /** One table version: rows of the same point updated, new points added, those the new item lacks removed. */
-  async #replace(item: NewItem): Promise<void> {
+  /** Of items that are there, rows of the same point are updated, new points added, those that the new item lacks removed. */
+  async #add(items: readonly NewItem[], there: readonly string[]): Promise<void> {
+    const rows = items.flatMap(rowsOf)
+    const replaced = items.map(({ id }) => id).filter((id) => there.includes(id))
+    if (replaced.length === 0) return void (await this.#table.add(rows))
     await this.#table
       .mergeInsert(['item_id', 'point'])
       .whenMatchedUpdateAll()
       .whenNotMatchedInsertAll()
-      .whenNotMatchedBySourceDelete({ where: `item_id = ${sqlString(item.id)}` })
-      .execute(rowsOf(item))
-  }
-
-  /** Many at once, in two versions of the table: a process that dies in between leaves those that were there already out. */
-  putAll(items: readonly NewItem[]): Promise<void> {
-    return this.#write(async () => {
-      const ids = items.map(({ id }) => id)
-      if ((await this.#table.countRows(sqlIn('item_id', ids))) > 0) await this.#table.delete(sqlIn('item_id', ids))
-      await this.#table.add(items.flatMap(rowsOf))
-    })
+      .whenNotMatchedBySourceDelete({ where: sqlIn('item_id', replaced) })
+      .execute(rows)
   }
 
   deleteAll(ids: readonly string[]): Promise<void> {
@@ -119,12 +135,12 @@ export class LanceCollection {
   }
 
   async #find(id: string): Promise<StoredItem | undefined> {
-    const rows = await this.#table
-      .query()
-      .where(`item_id = ${sqlString(id)}`)
-      .select(ITEM_COLUMNS)
-      .toArray()
-    return itemsOf(rows as Row[])[0]
+    return (await this.#findAll([id])).get(id)
+  }
+
+  async #findAll(ids: readonly string[]): Promise<Map<string, StoredItem>> {
+    const rows = await this.#table.query().where(sqlIn('item_id', ids)).select(ITEM_COLUMNS).toArray()
+    return new Map(itemsOf(rows as Row[]).map((item) => [item.id, item]))
   }
 
   vectors(id: string): Promise<Float32Array[] | undefined> {
@@ -146,19 +162,13 @@ export class LanceCollection {
         .orderBy({ columnName: 'item_id', ascending: true })
         .limit(limit)
         .toArray()
-      return this.#findAll((page as Row[]).map((row) => row.item_id))
+      return inOrder(await this.#findAll((page as Row[]).map((row) => row.item_id)))
     })
   }
 
   /** Those of the ids that are there, in order of id. */
   getAll(ids: readonly string[]): Promise<StoredItem[]> {
-    return this.#read(() => this.#findAll(ids))
-  }
-
-  async #findAll(ids: readonly string[]): Promise<StoredItem[]> {
-    if (ids.length === 0) return []
-    const rows = await this.#table.query().where(sqlIn('item_id', ids)).select(ITEM_COLUMNS).toArray()
-    return itemsOf(rows as Row[]).sort((a, b) => compareIds(a.id, b.id))
+    return this.#read(async () => inOrder(await this.#findAll(ids)))
   }
 
   /** Points come best first; more are fetched until enough different items are among them, or no point is left. */
@@ -210,13 +220,18 @@ export class LanceCollection {
   }
 
   #write<T>(task: () => Promise<T>): Promise<T> {
-    return this.writers.run(async () => {
+    return this.writers.run(() => {
       this.#assertOpen()
-      const result = await guarded(task)
-      await guarded(() => this.#files.sync())
-      this.#countWrites(1)
-      return result
+      return this.#commit(task)
     })
+  }
+
+  /** A new version of the table, on disk when it resolves. */
+  async #commit<T>(task: () => Promise<T>): Promise<T> {
+    const result = await guarded(task)
+    await guarded(() => this.#files.sync())
+    this.#countWrites(1)
+    return result
   }
 
   async #read<T>(task: () => Promise<T>): Promise<T> {
@@ -260,6 +275,10 @@ export class LanceCollection {
       if (!indexed.includes(column)) await this.#table.createIndex(column, { config: config() })
     await this.#files.sync()
   }
+}
+
+function inOrder(items: ReadonlyMap<string, StoredItem>): StoredItem[] {
+  return [...items.values()].sort((a, b) => compareIds(a.id, b.id))
 }
 
 function unitOf(vector: Float32Array): Float32Array {

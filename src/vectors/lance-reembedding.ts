@@ -44,7 +44,7 @@ export class LanceReembedding implements Reembedding {
 
   /** Nobody else writes: what was read is what is there. */
   async fill(filled: readonly FilledItem[]): Promise<Refusal[]> {
-    if (filled.length > 0) await this.#next.putAll(filled.map(filledItem))
+    await Promise.all(filled.map((each) => this.#next.put(filledItem(each)))) // those that wait are written together
     return []
   }
 

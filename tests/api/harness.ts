@@ -15,7 +15,7 @@ import { MediaDecoder } from '../../src/media/decoder.ts'
 import type { RemoteFetcher } from '../../src/media/remote-fetch.ts'
 import { sniffMedia } from '../../src/media/sniff.ts'
 import { AudioPreparer } from '../../src/preprocess/preparer.ts'
-import { DEFAULT_LIMITS, type Limits } from '../../src/services/limits.ts'
+import { type Admission, DEFAULT_LIMITS, type Limits } from '../../src/services/limits.ts'
 import { LanceVectorStore } from '../../src/vectors/lancedb.ts'
 
 export const DIM = 16
@@ -104,6 +104,7 @@ export interface HarnessOptions {
   /** Ask nobody for a key. */
   noAuth?: boolean
   rateLimit?: number
+  admission?: Admission
   /** Takes the log, from level `info` on. */
   log?: { write(line: string): void }
 }
@@ -137,9 +138,12 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   )
   await keeper.sweep()
   const keys = options.noAuth ? undefined : await KeyRing.open(dir, 0)
-  const { host = '127.0.0.1', rateLimit, log } = options
+  const { host = '127.0.0.1', rateLimit, log, admission } = options
   const logLevel = log ? 'info' : (process.env.LOG ?? 'silent')
-  const app = await buildApp({ host, limits, keys, rateLimit, logLevel, ...(log && { log }) }, deps)
+  const app = await buildApp(
+    { host, limits, keys, rateLimit, logLevel, ...(log && { log }), ...(admission && { admission }) },
+    deps,
+  )
   return {
     app,
     encoder,
