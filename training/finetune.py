@@ -37,6 +37,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("group", choices=sorted(GROUPS))
     parser.add_argument("--init", type=Path, help="pre-trained checkpoint; not needed to resume")
+    parser.add_argument("--trunk", type=Path, help="fine-tuned checkpoint whose trunk replaces that part of --init, to go on with")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=30, help="training time in all, resumed parts included")
     parser.add_argument("--steps", type=int, help="steps in all, in place of minutes")
@@ -57,11 +58,18 @@ def arguments():
     return parser
 
 
-def trunk_of(path, head, side):
-    """(config, encoder) for a group of heads: a pre-trained encoder, one relative table a layer, pictures of `side` pixels."""
+def trunk_of(path, head, side, newer=None):
+    """(config, encoder) for a group of heads: a pre-trained encoder, one relative table a layer, pictures of `side` pixels.
+
+    newer: a fine-tuned checkpoint, perhaps of fewer branches, whose tensors are taken where it has them.
+    """
     file = torch.load(path, map_location="cpu")
     tensors = {k: v.float() for k, v in file["model"].items()}
     pretrained = config_from_cfg(file["cfg"], tensors[TRUNK + "text_adapter.embed_tokens.weight"].shape[0])
+    if newer:
+        file = torch.load(newer, map_location="cpu")
+        tensors.update({k: v.float() for k, v in file["model"].items()})
+        pretrained = replace(pretrained, image_bucket_size=config_from_cfg(file["cfg"], 4).image_bucket_size)
     config = head_config(pretrained, head, side)
     encoder = EncoderWrapper(config)
     own = encoder.state_dict()
@@ -150,6 +158,12 @@ class Trainer:
             if task.labels:
                 (out / f"{name}.labels.json").write_text(json.dumps(task.labels))
 
+    def begin_with(self, path):
+        """Takes the head of a fine-tuned checkpoint named as one of the tasks."""
+        tensors = torch.load(path, map_location="cpu")["model"]
+        self.model[path.stem].load_state_dict({k: v for k, v in tensors.items() if not k.startswith(TRUNK)}, strict=False)
+        self.average = Average(self.model, self.average.decay)
+
     def load(self, out):
         state = torch.load(out / "state.pt", map_location="cpu", weights_only=False)
         self.model.load_state_dict(state["model"])
@@ -167,8 +181,10 @@ def main():
     if not args.resume and not args.init:
         raise SystemExit("--init (a pre-trained checkpoint) or --resume is needed")
     source = args.init or args.out / f"{group.first}.pt"
-    config, encoder = trunk_of(source, group.trunk, args.side)
+    config, encoder = trunk_of(source, group.trunk, args.side, args.trunk)
     trainer = Trainer(group, config, encoder, Tokenizer(BPE), args)
+    if args.trunk:
+        trainer.begin_with(args.trunk)
     if args.resume:
         trainer.load(args.out)
     train(trainer, args)

@@ -126,7 +126,7 @@ class AudioTextStage(Stage):
             raise SystemExit("audio-text needs --init, a checkpoint of image-text, or --resume")
         stage1 = load_checkpoint(self.args.init)
         tensors = stage1.state_dict()
-        model = self.empty(replace(stage1.config, head_type="val", drop_path_rate=0.0))
+        model = self.empty(replace(stage1.config, head_type="val", drop_path_rate=self.args.drop_path))
         if "audio" in stage1.config.branches:
             return fill(model, tensors)
         copied = {k: tensors[k.replace("audio", "text")] for k in model.state_dict()
@@ -170,7 +170,7 @@ class AudioTextStage(Stage):
 
     def weights(self, progress):
         """The pooled tokens' share of the contrastive loss fades out over the first third (tasks.AudioText)."""
-        pooled = max(0.0, 0.5 - 1.5 * progress)
+        pooled = self.args.pooled_share * max(0.0, 1 - 3 * progress)
         return {**WEIGHTS[self.name], "mel": 1.0, "atc": 1 - pooled, "pooled": pooled}
 
 
