@@ -43,6 +43,7 @@ def arguments():
     parser.add_argument("--steps", type=int, help="steps in all, in place of minutes")
     parser.add_argument("--max-steps", type=int, help="stop (and save) after so many, without changing the schedule")
     parser.add_argument("--batch", type=int, default=48, help="scenes or clips a step; each task takes its share of them")
+    parser.add_argument("--tasks", type=lambda t: t.split(","), help="of the group, by the names of its heads (default: all)")
     parser.add_argument("--warm-share", type=float, default=0.0,
                         help="part of the time in which `pictures` learns masks and patches alone: a scene costs a third then")
     parser.add_argument("--side", type=int, default=128, help="picture side, pixels")
@@ -93,7 +94,7 @@ class Trainer:
 
     def __init__(self, group, config, encoder, tokenizer, args):
         self.args, self.config, self.device = args, config, pick_device(args.device)
-        self.tasks = {task.name: task for task in group.tasks()}
+        self.tasks = {task.name: task for task in group.tasks() if not args.tasks or task.name in args.tasks}
         self.model = nn.ModuleDict({name: FineTuned(config, task.head, encoder) for name, task in self.tasks.items()})
         aids = {name: task.aid(config.embed_dim) for name, task in self.tasks.items()}
         self.aids = nn.ModuleDict({name: aid for name, aid in aids.items() if aid})  # dropped after training

@@ -48,24 +48,30 @@ def shown_in_patches(scene, patch=16):
 
 
 class SceneBatches:
-    """Each call draws one batch for every task on pictures."""
+    """Each call draws one batch for every task on pictures, or for those named."""
 
-    def __init__(self, tokenizer, batch, side, scenes=None):
+    def __init__(self, tokenizer, batch, side, scenes=None, tasks=None):
         self.tokenizer, self.batch, self.side = tokenizer, batch, side
         self.scenes = scenes = scenes or Scenes()
         self.phrases, self.questions, self.pairs = Grounding(scenes), PictureQuestions(scenes), PicturePairs(scenes)
+        self.tasks = tasks
 
     def __call__(self, rng):
         drawn = [self.phrases.one(rng, self.side) for _ in range(self.batch)]
+        draw = {"grounding": lambda: self.boxes(drawn), "picture-qa": lambda: self.answers(rng),
+                "pair-reasoning": lambda: self.statements(rng),
+                "segmentation": lambda: self.masks([scene for scene, _ in drawn[: self.batch // 4]])}
+        return {name: make() for name, make in draw.items() if not self.tasks or name in self.tasks}
+
+    def answers(self, rng):
         asked = [self.questions.one(rng, self.side) for _ in range(self.batch)]
+        return {**self.seen([q.scene for q in asked]), "ids": padded(self.tokenizer, [q.text for q in asked]),
+                "answers": torch.tensor([ANSWERS.index(q.answer) for q in asked])}
+
+    def statements(self, rng):
         said = [self.pairs.one(rng, self.side) for _ in range(self.batch // 8)]
-        return {"grounding": self.boxes(drawn),
-                "picture-qa": {**self.seen([q.scene for q in asked]), "ids": padded(self.tokenizer, [q.text for q in asked]),
-                               "answers": torch.tensor([ANSWERS.index(q.answer) for q in asked])},
-                "pair-reasoning": {**self.seen([s.left for s in said]), "images_2": normalised([s.right.picture for s in said]),
-                                   "ids": padded(self.tokenizer, [s.text for s in said]),
-                                   "answers": torch.tensor([s.label for s in said])},
-                "segmentation": self.masks([scene for scene, _ in drawn[: self.batch // 4]])}
+        return {**self.seen([s.left for s in said]), "images_2": normalised([s.right.picture for s in said]),
+                "ids": padded(self.tokenizer, [s.text for s in said]), "answers": torch.tensor([s.label for s in said])}
 
     def warm(self, rng):
         """Twice as many scenes, for masks and patches alone."""
