@@ -99,6 +99,8 @@ class Trainer:
         aids = {name: task.aid(config.embed_dim) for name, task in self.tasks.items()}
         self.aids = nn.ModuleDict({name: aid for name, aid in aids.items() if aid})  # dropped after training
         self.aids["shown"] = Shown(config.embed_dim)
+        self.middle = []  # (B, T, D) two thirds up, of each pass
+        encoder.fusion_model.layers[config.layers * 2 // 3 - 1].register_forward_hook(lambda _m, _i, out: self.middle.append(out))
         for name, parameter in encoder.named_parameters():
             parameter.requires_grad_(not group.is_frozen(name))
         self.aids.apply(initialise)
@@ -121,12 +123,14 @@ class Trainer:
             if name not in batch:
                 continue
             inputs = {k: v.to(self.device) for k, v in batch[name].items()}
+            self.middle.clear()
             with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=not self.args.fp32):
                 loss, accuracy = task.loss(self.model[name], self.aids[name] if name in self.aids else None, inputs)
-                if "names" in inputs:
-                    loss = loss + self.aids["shown"].loss(self.model[name].hidden["image"][:, 1:], inputs)
-            loss.backward()
+                shown = self.aids["shown"].loss(self.model[name].hidden, self.middle[0], inputs) if "names" in inputs else None
+            (loss if shown is None else loss + shown).backward()
             seen.update({f"{name} loss": loss.detach(), f"{name} accuracy": accuracy.detach()})
+            if shown is not None:
+                seen[f"{name} shown"] = shown.detach()
         trained = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
         nn.utils.clip_grad_norm_(trained, CLIP)
         self.optimizer.step()

@@ -8,7 +8,7 @@ from .material.objects import COLOURS
 from .material.pairs import PicturePairs
 from .material.phrases import Grounding
 from .material.pictures import Pictures
-from .material.questions import ANSWERS, OBJECT_NAMES, PictureQuestions
+from .material.questions import ANSWERS, OBJECT_NAMES, PictureQuestions, plural
 from .material.scenes import Scenes, normalised
 from .material.sound_questions import SoundQuestions
 from .material.splits import load_splits
@@ -47,11 +47,34 @@ def shown_in_patches(scene, patch=16):
     return names, colours
 
 
+class Said:
+    """Which tokens of a text say the name or the colour of an object: the last one of such a word."""
+
+    def __init__(self, tokenizer):
+        ids = lambda word: tuple(tokenizer(word)[:-1])
+        self.names = {ids(form): 1 + i for i, name in enumerate(OBJECT_NAMES) for form in (name, plural(name))}
+        self.colours = {ids(colour): 1 + i for i, colour in enumerate(COLOUR_NAMES)}
+        self.longest = max(map(len, (*self.names, *self.colours)))
+
+    def __call__(self, ids):
+        """int64 (B, T) -> {"said_names", "said_colours": int64 (B, T)}, -1 where nothing is said."""
+        names, colours = torch.full_like(ids, -1), torch.full_like(ids, -1)
+        for row, tokens in enumerate(ids.tolist()):
+            for end in range(1, len(tokens) + 1):
+                for start in range(max(0, end - self.longest), end):
+                    word = tuple(tokens[start:end])
+                    if word in self.names or word in self.colours:
+                        names[row, end - 1] = self.names.get(word, -1)
+                        colours[row, end - 1] = self.colours.get(word, -1)
+                        break
+        return {"said_names": names, "said_colours": colours}
+
+
 class SceneBatches:
     """Each call draws one batch for every task on pictures, or for those named."""
 
     def __init__(self, tokenizer, batch, side, scenes=None, tasks=None):
-        self.tokenizer, self.batch, self.side = tokenizer, batch, side
+        self.tokenizer, self.batch, self.side, self.said = tokenizer, batch, side, Said(tokenizer)
         self.scenes = scenes = scenes or Scenes()
         self.phrases, self.questions, self.pairs = Grounding(scenes), PictureQuestions(scenes), PicturePairs(scenes)
         self.tasks = tasks
@@ -65,13 +88,13 @@ class SceneBatches:
 
     def answers(self, rng):
         asked = [self.questions.one(rng, self.side) for _ in range(self.batch)]
-        return {**self.seen([q.scene for q in asked]), "ids": padded(self.tokenizer, [q.text for q in asked]),
+        return {**self.seen([q.scene for q in asked]), **self.texts([q.text for q in asked]),
                 "answers": torch.tensor([ANSWERS.index(q.answer) for q in asked])}
 
     def statements(self, rng):
         said = [self.pairs.one(rng, self.side) for _ in range(self.batch // 8)]
         return {**self.seen([s.left for s in said]), "images_2": normalised([s.right.picture for s in said]),
-                "ids": padded(self.tokenizer, [s.text for s in said]), "answers": torch.tensor([s.label for s in said])}
+                **self.texts([s.text for s in said]), "answers": torch.tensor([s.label for s in said])}
 
     def warm(self, rng):
         """Twice as many scenes, for masks and patches alone."""
@@ -82,9 +105,14 @@ class SceneBatches:
         names, colours = zip(*(shown_in_patches(scene) for scene in scenes))
         return {"images": normalised([s.picture for s in scenes]), "names": torch.stack(names), "colours": torch.stack(colours)}
 
+    def texts(self, texts):
+        """The ids, and what their tokens say."""
+        ids = padded(self.tokenizer, texts)
+        return {"ids": ids, **self.said(ids)}
+
     def boxes(self, drawn):
         meant = [scene.things[phrase.index] for scene, phrase in drawn]
-        return {**self.seen([s for s, _ in drawn]), "ids": padded(self.tokenizer, [p.text for _, p in drawn]),
+        return {**self.seen([s for s, _ in drawn]), **self.texts([p.text for _, p in drawn]),
                 "boxes": torch.tensor([t.box for t in meant], dtype=torch.float32),
                 "inside": torch.stack([covered_patches(t.mask) for t in meant])}
 

@@ -60,17 +60,36 @@ class Grounding(Task):
 
 
 class Shown(nn.Module):
-    """Beside every task on scenes: the name and colour of what each patch shows, which a whole answer teaches only slowly."""
+    """Beside every task on scenes: the name and colour of what each patch shows, which a whole answer teaches only slowly.
+
+    The same two classifiers read the words for them in the text: what is said and what is shown then look alike, and attention
+    finds the one by the other. So at the end of the trunk and, behind a norm of its own, two thirds up, where the upper layers
+    can make use of it.
+    """
 
     def __init__(self, dim):
         super().__init__()
+        self.middle_norm = nn.LayerNorm(dim)
         self.names, self.colours = nn.Linear(dim, 1 + len(OBJECT_NAMES)), nn.Linear(dim, 1 + len(COLOURS))
 
-    def loss(self, tokens, inputs):
-        """tokens (B, g², D); names and colours int64 (B, g²), -1 where nothing is asked."""
-        terms = [F.cross_entropy(head(tokens).float().flatten(0, 1), inputs[kind].flatten(), ignore_index=-1)
-                 for kind, head in (("names", self.names), ("colours", self.colours))]
-        return terms[0] + 0.5 * terms[1]
+    def loss(self, hidden, middle, inputs):
+        """hidden {modality: (B, T, D)}, CLS first; middle (B, T_text + T_image, D). names and colours int64 (B, g²), said_names
+        and said_colours (B, T), -1 where nothing is asked."""
+        texts = 1 + inputs["ids"].shape[1] if "ids" in inputs else 0
+        middle = self.middle_norm(middle)
+        loss = self.told(hidden["image"], inputs, "") + 0.5 * self.told(middle[:, texts:], inputs, "")
+        if texts:
+            loss = loss + 0.5 * self.told(hidden["text"], inputs, "said_") + 0.5 * self.told(middle[:, :texts], inputs, "said_")
+        return loss
+
+    def told(self, tokens, inputs, prefix):
+        """tokens (B, 1 + n, D), CLS first, against the labels (B, n)."""
+        loss = 0.0
+        for kind, head, weight in (("names", self.names, 1.0), ("colours", self.colours, 0.5)):
+            asked = inputs[prefix + kind] >= 0
+            if asked.any():
+                loss = loss + weight * F.cross_entropy(head(tokens[:, 1:][asked]).float(), inputs[prefix + kind][asked])
+        return loss
 
 
 class Answering(Task):

@@ -41,6 +41,7 @@ def arguments():
     image.add_argument("--small-share", type=float, default=0.5, help="part of the budget at the small side")
     audio = stages.add_parser("audio-text", help="stage 2")
     audio.add_argument("--mel-share", type=float, default=0.06, help="part of the budget for the front end's warm start")
+    audio.add_argument("--fresh-audio", action="store_true", help="forget the audio branch that --init may have (ablation)")
     audio.add_argument("--pooled-share", type=float, default=0.5,
                        help="of the contrastive loss at first, on the adapter's tokens; 0 to go on with a trained audio branch")
     audio.add_argument("--drop-path", type=float, default=0.0, help="stochastic depth of the last layer, less in the others")
