@@ -33,6 +33,11 @@ CLIP = 3.0  # of the gradient's norm
 TRUNK = "encoder_wrapper."
 
 
+def shares(text):
+    """"a=1,b=0.2" -> {"a": 1.0, "b": 0.2}."""
+    return {name: float(part) for name, _, part in (pair.partition("=") for pair in text.split(","))}
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("group", choices=sorted(GROUPS))
@@ -43,7 +48,8 @@ def arguments():
     parser.add_argument("--steps", type=int, help="steps in all, in place of minutes")
     parser.add_argument("--max-steps", type=int, help="stop (and save) after so many, without changing the schedule")
     parser.add_argument("--batch", type=int, default=48, help="scenes or clips a step; each task takes its share of them")
-    parser.add_argument("--tasks", type=lambda t: t.split(","), help="of the group, by the names of its heads (default: all)")
+    parser.add_argument("--shares", type=shares, help="tasks and their parts of the batch, for example grounding=1,segmentation=0.2: "
+                        "the others of the group are left out (default: all, see finetune_batches.py)")
     parser.add_argument("--warm-share", type=float, default=0.0,
                         help="part of the time in which `pictures` learns masks and patches alone: a scene costs a third then")
     parser.add_argument("--side", type=int, default=128, help="picture side, pixels")
@@ -94,7 +100,7 @@ class Trainer:
 
     def __init__(self, group, config, encoder, tokenizer, args):
         self.args, self.config, self.device = args, config, pick_device(args.device)
-        self.tasks = {task.name: task for task in group.tasks() if not args.tasks or task.name in args.tasks}
+        self.tasks = {task.name: task for task in group.tasks() if not args.shares or task.name in args.shares}
         self.model = nn.ModuleDict({name: FineTuned(config, task.head, encoder) for name, task in self.tasks.items()})
         aids = {name: task.aid(config.embed_dim) for name, task in self.tasks.items()}
         self.aids = nn.ModuleDict({name: aid for name, aid in aids.items() if aid})  # dropped after training

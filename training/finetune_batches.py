@@ -19,6 +19,7 @@ from .tokens import token_batch
 MAX_PHRASE_IDS = 24
 MOST_OF_BACKGROUND, LEAST_OF_OBJECT = 0.05, 0.3  # covered parts of a patch that count as background and as an object
 COLOUR_NAMES = tuple(COLOURS)
+PICTURE_SHARES = {"grounding": 1, "picture-qa": 1, "pair-reasoning": 1 / 8, "segmentation": 1 / 4}  # of a batch
 TEXT_STEP = 4  # lengths are rounded up to this, so that kernels meet few shapes
 
 
@@ -71,28 +72,26 @@ class Said:
 
 
 class SceneBatches:
-    """Each call draws one batch for every task on pictures, or for those named."""
+    """Each call draws one batch for every task on pictures. shares {task: part of `batch`}: without the others."""
 
-    def __init__(self, tokenizer, batch, side, scenes=None, tasks=None):
+    def __init__(self, tokenizer, batch, side, scenes=None, shares=None):
         self.tokenizer, self.batch, self.side, self.said = tokenizer, batch, side, Said(tokenizer)
         self.scenes = scenes = scenes or Scenes()
         self.phrases, self.questions, self.pairs = Grounding(scenes), PictureQuestions(scenes), PicturePairs(scenes)
-        self.tasks = tasks
+        self.rows = {task: max(1, round(share * batch)) for task, share in (shares or PICTURE_SHARES).items()}
 
     def __call__(self, rng):
-        drawn = [self.phrases.one(rng, self.side) for _ in range(self.batch)]
-        draw = {"grounding": lambda: self.boxes(drawn), "picture-qa": lambda: self.answers(rng),
-                "pair-reasoning": lambda: self.statements(rng),
-                "segmentation": lambda: self.masks([scene for scene, _ in drawn[: self.batch // 4]])}
-        return {name: make() for name, make in draw.items() if not self.tasks or name in self.tasks}
+        of = {"grounding": self.boxes, "picture-qa": self.answers, "pair-reasoning": self.statements,
+              "segmentation": lambda rng, rows: self.masks([self.scenes.draw(rng, self.side) for _ in range(rows)])}
+        return {task: of[task](rng, rows) for task, rows in self.rows.items()}
 
-    def answers(self, rng):
-        asked = [self.questions.one(rng, self.side) for _ in range(self.batch)]
+    def answers(self, rng, rows):
+        asked = [self.questions.one(rng, self.side) for _ in range(rows)]
         return {**self.seen([q.scene for q in asked]), **self.texts([q.text for q in asked]),
                 "answers": torch.tensor([ANSWERS.index(q.answer) for q in asked])}
 
-    def statements(self, rng):
-        said = [self.pairs.one(rng, self.side) for _ in range(self.batch // 8)]
+    def statements(self, rng, rows):
+        said = [self.pairs.one(rng, self.side) for _ in range(rows)]
         return {**self.seen([s.left for s in said]), "images_2": normalised([s.right.picture for s in said]),
                 **self.texts([s.text for s in said]), "answers": torch.tensor([s.label for s in said])}
 
@@ -110,7 +109,8 @@ class SceneBatches:
         ids = padded(self.tokenizer, texts)
         return {"ids": ids, **self.said(ids)}
 
-    def boxes(self, drawn):
+    def boxes(self, rng, rows):
+        drawn = [self.phrases.one(rng, self.side) for _ in range(rows)]
         meant = [scene.things[phrase.index] for scene, phrase in drawn]
         return {**self.seen([s for s, _ in drawn]), **self.texts([p.text for _, p in drawn]),
                 "boxes": torch.tensor([t.box for t in meant], dtype=torch.float32),
