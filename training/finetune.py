@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from .finetune_groups import GROUPS
-from .finetune_tasks import Shown
+from .finetune_tasks import Shown, pointing_loss
 from .loop import progress_of, train
 from .machine import pick_device, prepare
 from .material.paths import BPE
@@ -106,7 +106,10 @@ class Trainer:
         self.aids = nn.ModuleDict({name: aid for name, aid in aids.items() if aid})  # dropped after training
         self.aids["shown"] = Shown(config.embed_dim)
         self.middle = []  # (B, T, D) two thirds up, of each pass
-        encoder.fusion_model.layers[config.layers * 2 // 3 - 1].register_forward_hook(lambda _m, _i, out: self.middle.append(out))
+        above = config.layers * 2 // 3
+        encoder.fusion_model.layers[above - 1].register_forward_hook(lambda _m, _i, out: self.middle.append(out))
+        self.attention, self.attended = encoder.fusion_model.layers[above].self_attn, []
+        self.attention.register_forward_pre_hook(lambda _m, given: self.attended.append(given[0]))
         for name, parameter in encoder.named_parameters():
             parameter.requires_grad_(not group.is_frozen(name))
         self.aids.apply(initialise)
@@ -129,10 +132,13 @@ class Trainer:
             if name not in batch:
                 continue
             inputs = {k: v.to(self.device) for k, v in batch[name].items()}
-            self.middle.clear()
+            self.middle.clear(), self.attended.clear()
             with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=not self.args.fp32):
                 loss, accuracy = task.loss(self.model[name], self.aids[name] if name in self.aids else None, inputs)
                 shown = self.aids["shown"].loss(self.model[name].hidden, self.middle[0], inputs) if "names" in inputs else None
+                if "said_names" in inputs:
+                    seen[f"{name} pointing"] = pointing = pointing_loss(self.attention, self.attended[0], inputs)
+                    shown = shown + pointing
             (loss if shown is None else loss + shown).backward()
             seen.update({f"{name} loss": loss.detach(), f"{name} accuracy": accuracy.detach()})
             if shown is not None:
@@ -142,7 +148,7 @@ class Trainer:
         self.optimizer.step()
         self.average.update(self.model)
         self.steps += 1
-        return seen
+        return {name: value.detach() for name, value in seen.items()}
 
     def next_batch(self, warm):
         if self.stream is None or self.warm != warm:
@@ -170,9 +176,13 @@ class Trainer:
                 (out / f"{name}.labels.json").write_text(json.dumps(task.labels))
 
     def begin_with(self, path):
-        """Takes the head of a fine-tuned checkpoint named as one of the tasks."""
-        tensors = torch.load(path, map_location="cpu")["model"]
-        self.model[path.stem].load_state_dict({k: v for k, v in tensors.items() if not k.startswith(TRUNK)}, strict=False)
+        """Takes the heads that lie beside a fine-tuned checkpoint, it included, and what helped to train them."""
+        for name, model in self.model.items():
+            if (path.parent / f"{name}.pt").exists():
+                tensors = torch.load(path.parent / f"{name}.pt", map_location="cpu")["model"]
+                model.load_state_dict({k: v for k, v in tensors.items() if not k.startswith(TRUNK)}, strict=False)
+        if (path.parent / "state.pt").exists():
+            self.aids.load_state_dict(torch.load(path.parent / "state.pt", weights_only=False)["aids"], strict=False)
         self.average = Average(self.model, self.average.decay)
 
     def load(self, out):

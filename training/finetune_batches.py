@@ -36,16 +36,19 @@ def covered_patches(mask, patch=16):
 
 
 def shown_in_patches(scene, patch=16):
-    """(names, colours), int64 (g²,) each: what fills a patch, 0 for background (no colour), 1 + index; -1 where mixed."""
+    """{"names", "colours": int64 (g²,)}: what fills a patch, 0 for background (no colour), 1 + index, -1 where mixed; and
+    "frames" (g², 4), the box of that object."""
     side = scene.picture.shape[0] // patch
     names, colours = torch.zeros(side * side, dtype=torch.long), torch.full((side * side,), -1)
+    frames = torch.zeros(side * side, 4)
     covered = [covered_patches(thing.mask, patch) for thing in scene.things]
     names[torch.stack(covered).sum(0) > MOST_OF_BACKGROUND] = -1
     for thing, part in zip(scene.things, covered):
         mine = part > LEAST_OF_OBJECT
         names[mine] = 1 + OBJECT_NAMES.index(thing.name)
         colours[mine] = 1 + COLOUR_NAMES.index(thing.colour) if thing.colour else 0
-    return names, colours
+        frames[mine] = torch.tensor(thing.box, dtype=torch.float32)
+    return {"names": names, "colours": colours, "frames": frames}
 
 
 class Said:
@@ -101,8 +104,8 @@ class SceneBatches:
 
     def seen(self, scenes):
         """The pictures, and what is shown in each patch."""
-        names, colours = zip(*(shown_in_patches(scene) for scene in scenes))
-        return {"images": normalised([s.picture for s in scenes]), "names": torch.stack(names), "colours": torch.stack(colours)}
+        shown = [shown_in_patches(scene) for scene in scenes]
+        return {"images": normalised([s.picture for s in scenes]), **{k: torch.stack([x[k] for x in shown]) for k in shown[0]}}
 
     def texts(self, texts):
         """The ids, and what their tokens say."""

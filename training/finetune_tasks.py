@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from .material.objects import COLOURS
 from .material.questions import OBJECT_NAMES
 from .onepeace.heads import Head
+from .onepeace.tokenizer import PAD
 
 
 ARGUMENTS = ("ids", "images", "images_2", "waves")  # of a model; what else is drawn is what it should say
@@ -60,7 +61,7 @@ class Grounding(Task):
 
 
 class Shown(nn.Module):
-    """Beside every task on scenes: the name and colour of what each patch shows, which a whole answer teaches only slowly.
+    """Beside every task on scenes: name, colour and box of what each patch shows, which a whole answer teaches only slowly.
 
     The same two classifiers read the words for them in the text: what is said and what is shown then look alike, and attention
     finds the one by the other. So at the end of the trunk and, behind a norm of its own, two thirds up, where the upper layers
@@ -71,15 +72,19 @@ class Shown(nn.Module):
         super().__init__()
         self.middle_norm = nn.LayerNorm(dim)
         self.names, self.colours = nn.Linear(dim, 1 + len(OBJECT_NAMES)), nn.Linear(dim, 1 + len(COLOURS))
+        self.frames = nn.Linear(dim, 4)
 
     def loss(self, hidden, middle, inputs):
         """hidden {modality: (B, T, D)}, CLS first; middle (B, T_text + T_image, D). names and colours int64 (B, g²), said_names
-        and said_colours (B, T), -1 where nothing is asked."""
+        and said_colours (B, T), -1 where nothing is asked; frames (B, g², 4), the boxes of what is shown."""
         texts = 1 + inputs["ids"].shape[1] if "ids" in inputs else 0
         middle = self.middle_norm(middle)
         loss = self.told(hidden["image"], inputs, "") + 0.5 * self.told(middle[:, texts:], inputs, "")
         if texts:
             loss = loss + 0.5 * self.told(hidden["text"], inputs, "said_") + 0.5 * self.told(middle[:, :texts], inputs, "said_")
+        shown = inputs["names"] > 0
+        if shown.any():
+            loss = loss + box_loss(self.frames(hidden["image"][:, 1:][shown]), inputs["frames"][shown])[0]
         return loss
 
     def told(self, tokens, inputs, prefix):
@@ -90,6 +95,39 @@ class Shown(nn.Module):
             if asked.any():
                 loss = loss + weight * F.cross_entropy(head(tokens[:, 1:][asked]).float(), inputs[prefix + kind][asked])
         return loss
+
+
+POINTING = {"names": (0,), "colours": (1,)}  # which heads of an attention
+
+
+def pointing_loss(attention, x, inputs):
+    """Patches should attend to the word for what they show, and such words to the patches; to CLS where there is none.
+
+    Attention between text and picture is not pre-trained, and from whole answers it emerges only late. attention: a
+    SelfAttention; x (B, T_text + T_image, D), its input, each part with CLS first; inputs as for Shown.
+    """
+    texts = 1 + inputs["ids"].shape[1]
+    split = lambda y: y.unflatten(2, (attention.heads, -1)).transpose(1, 2)  # (B, H, T, d)
+    q, k = split(attention.q_proj(x)), split(attention.k_proj(x))
+    scale, loss = q.shape[-1] ** -0.5, 0.0
+    for kind, heads in POINTING.items():
+        q_of, k_of = (y[:, list(heads)] for y in (q, k))
+        shown, said = inputs[kind], inputs[f"said_{kind}"]  # (B, g²), (B, T)
+        match = (shown[:, :, None] == said[:, None, :]) & (said > 0)[:, None, :]  # (B, g², T)
+        to_text = scale * (q_of[:, :, texts + 1:] @ k_of[:, :, :texts].transpose(2, 3)).float()  # (B, h, g², 1 + T)
+        to_text[..., 1:].masked_fill_(inputs["ids"].eq(PAD)[:, None, None], float("-inf"))
+        to_image = scale * (q_of[:, :, 1:texts] @ k_of[:, :, texts:].transpose(2, 3)).float()  # (B, h, T, 1 + g²)
+        loss = loss + pointed(to_text, match, shown >= 0) + pointed(to_image, match.transpose(1, 2), said > 0)
+    return loss
+
+
+def pointed(scores, match, asked):
+    """scores (B, h, n, 1 + m), match bool (B, n, m), asked bool (B, n): how unlikely a key that matches is, or the first one
+    where none does; those that have a match count as much as all others."""
+    found = match.any(2)
+    right = torch.cat([~found[:, :, None], match], dim=2)[:, None]
+    missed = -torch.log_softmax(scores, dim=-1).masked_fill(~right, float("-inf")).logsumexp(-1).mean(1)  # (B, n)
+    return sum(missed[rows].mean() / 2 for rows in (asked & found, asked & ~found) if rows.any())
 
 
 class Answering(Task):
