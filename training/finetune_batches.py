@@ -74,6 +74,22 @@ class Said:
         return {"said_names": names, "said_colours": colours}
 
 
+def found_by_words(said, scenes):
+    """What the words of Said find in their scenes, (B, T) as these, where it is one object: "found_colours" of the name, 0 for
+    artwork as it is; "found_names" of the colour; -1 else; and "found_frames" (B, T, 4), a negative number where nothing is."""
+    found = {"found_names": torch.full_like(said["said_names"], -1), "found_colours": torch.full_like(said["said_names"], -1),
+             "found_frames": torch.full((*said["said_names"].shape, 4), -1.0)}
+    for row, scene in enumerate(scenes):
+        shown = [(1 + OBJECT_NAMES.index(t.name), 1 + COLOUR_NAMES.index(t.colour) if t.colour else 0, t.box) for t in scene.things]
+        for at, (name, colour) in enumerate(zip(said["said_names"][row].tolist(), said["said_colours"][row].tolist())):
+            alike = [thing for thing in shown if thing[0] == name or thing[1] == colour > 0]
+            if len(alike) == 1:
+                which = "found_colours" if name > 0 else "found_names"
+                found[which][row, at] = alike[0][1 if name > 0 else 0]
+                found["found_frames"][row, at] = torch.tensor(alike[0][2])
+    return found
+
+
 class SceneBatches:
     """Each call draws one batch for every task on pictures. shares {task: part of `batch`}: without the others."""
 
@@ -90,13 +106,13 @@ class SceneBatches:
 
     def answers(self, rng, rows):
         asked = [self.questions.one(rng, self.side) for _ in range(rows)]
-        return {**self.seen([q.scene for q in asked]), **self.texts([q.text for q in asked]),
+        return {**self.seen([q.scene for q in asked]), **self.texts([q.text for q in asked], [q.scene for q in asked]),
                 "answers": torch.tensor([ANSWERS.index(q.answer) for q in asked])}
 
     def statements(self, rng, rows):
         said = [self.pairs.one(rng, self.side) for _ in range(rows)]
         return {**self.seen([s.left for s in said]), "images_2": normalised([s.right.picture for s in said]),
-                **self.texts([s.text for s in said]), "answers": torch.tensor([s.label for s in said])}
+                **self.texts([s.text for s in said], [s.left for s in said]), "answers": torch.tensor([s.label for s in said])}
 
     def warm(self, rng):
         """Twice as many scenes, for masks and patches alone."""
@@ -107,15 +123,16 @@ class SceneBatches:
         shown = [shown_in_patches(scene) for scene in scenes]
         return {"images": normalised([s.picture for s in scenes]), **{k: torch.stack([x[k] for x in shown]) for k in shown[0]}}
 
-    def texts(self, texts):
-        """The ids, and what their tokens say."""
+    def texts(self, texts, scenes):
+        """The ids, what their tokens say, and what that finds in the scenes."""
         ids = padded(self.tokenizer, texts)
-        return {"ids": ids, **self.said(ids)}
+        said = self.said(ids)
+        return {"ids": ids, **said, **found_by_words(said, scenes)}
 
     def boxes(self, rng, rows):
         drawn = [self.phrases.one(rng, self.side) for _ in range(rows)]
         meant = [scene.things[phrase.index] for scene, phrase in drawn]
-        return {**self.seen([s for s, _ in drawn]), **self.texts([p.text for _, p in drawn]),
+        return {**self.seen([s for s, _ in drawn]), **self.texts([p.text for _, p in drawn], [s for s, _ in drawn]),
                 "boxes": torch.tensor([t.box for t in meant], dtype=torch.float32),
                 "inside": torch.stack([covered_patches(t.mask) for t in meant])}
 

@@ -82,7 +82,7 @@ def test_picture_heads_learn_share_one_trunk_and_resume(tokenizer, tmp_path):
     warm = stepped(trainer, 0.1, 4)
     assert all(set(row) == {"segmentation loss", "segmentation accuracy", "segmentation shown"} for row in warm)
     seen = stepped(trainer, 0.3, 24)
-    for task, part in (("grounding", 0.92), ("picture-qa", 0.95), ("segmentation", 0.95)):
+    for task, part in (("grounding", 0.92), ("picture-qa", 0.95), ("segmentation", 0.97)):
         losses = [float(s[f"{task} loss"] + s[f"{task} shown"]) for s in seen]
         assert np.mean(losses[-6:]) < part * np.mean(losses[:4]), (task, losses)
     trainer.save(tmp_path)
