@@ -102,7 +102,8 @@ class Clips:
     def pick(self, rng, most_samples):
         """(float wave, text row) of a clip not longer than `most_samples`; a long sound event is cut."""
         kind = list(self.shares)[rng.choice(len(self.shares), p=list(self.shares.values()))]
-        kind = "sounds" if most_samples > LONGEST_WORD_S * RATE and kind in ("words", "names") and "sounds" in self.shares else kind
+        if most_samples > LONGEST_WORD_S * RATE and kind in ("words", "names") and "sounds" in self.shares:
+            kind = "sounds"
         if kind == "mixtures":
             wave, text = self.mixtures.clip_with_text(int(most_samples * 0.95), rng)
             return disturb(colour_sound(wave, rng), rng, tempo=False), self.texts_of[self.concepts[text]][0]
