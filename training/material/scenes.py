@@ -222,10 +222,9 @@ def box_of(mask):
 
 def visible_background(layer, masks, side, rng):
     """(3, S, S) against which every object stands out; layer: premultiplied (4, S, S). The best of five where none does."""
-    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
-    best, most = None, -1.0
-    for _ in range(5):
-        ground = backgrounds(1, side, generator)[0]
+    grounds = backgrounds(5, side, torch.Generator().manual_seed(int(rng.integers(2**31))))
+    best, most = grounds[0], -1.0
+    for ground in grounds:
         distance = (layer[:3] - ground * layer[3:]).abs().amax(0)
         contrast = min(float(distance[mask].mean()) for mask in masks)
         if contrast > most:
