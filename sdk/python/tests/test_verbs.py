@@ -199,6 +199,25 @@ def test_items_found_by_words_sounds_pictures_mixtures_and_each_other(run: Run, 
     run(test)
 
 
+def test_writes_once_under_one_key_however_often_it_is_sent(run: Run, name: str) -> None:
+    async def test(client: Any) -> None:
+        await client.collections.create(name)
+        first, second = [await client.items.add(name, "a dog", idempotency_key=f"{name}.add") for _ in range(2)]
+        assert first == second
+
+        async def batch() -> List[Any]:
+            items: List[NewItem] = [{"input": "a cat"}]
+            return [each async for each in client.items.batch(name, items, idempotency_key=f"{name}.batch")]
+
+        assert await batch() == await batch()
+        assert (await client.collections.get(name))["items"] == 2
+        with pytest.raises(ProblemError) as raised:
+            await client.items.add(name, "a cow", idempotency_key=f"{name}.add")
+        assert code_of(raised) == "idempotency-key-reused"
+
+    run(test)
+
+
 def test_many_items_as_an_iterator_gives_them_then_listed_page_by_page(run: Run, name: str, media: Path) -> None:
     async def test(client: Any) -> None:
         await client.collections.create(name)

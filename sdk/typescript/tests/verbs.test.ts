@@ -152,6 +152,17 @@ it('keeps items, finds them by words, sounds, pictures, mixtures and each other,
   await expect(client.items.get('mine', 'note')).rejects.toMatchObject({ code: 'not-found' })
 })
 
+it('writes once under one key, however often it is sent', async () => {
+  await client.collections.create('once')
+  const add = () => client.items.add('once', 'a dog', {}, { idempotencyKey: 'add-1' })
+  expect(await add()).toEqual(await add())
+  const batch = () => gathered(client.items.batch('once', [{ input: 'a cat' }], { idempotencyKey: 'batch-1' }))
+  expect(await batch()).toEqual(await batch())
+  expect((await client.collections.get('once')).items).toBe(2)
+  const other = client.items.add('once', 'a cow', {}, { idempotencyKey: 'add-1' })
+  await expect(other).rejects.toMatchObject({ code: 'idempotency-key-reused' })
+})
+
 it('adds many items as an iterator gives them, results in order, a bad one failing alone; lists them page by page', async () => {
   await client.collections.create('many')
   let given = 0
