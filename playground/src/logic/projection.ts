@@ -9,15 +9,25 @@ export interface ProjectOptions {
 
 /**
  * @param vectors N of D values
- * @returns N points, centred; their larger extent is -1 to 1. The same vectors always make the same points.
+ * @returns N points; the larger side of the rectangle around them is -1 to 1, the other as it is, both centred on 0. The same
+ *   vectors always make the same points.
  */
 export function project(vectors: readonly (readonly number[])[], options: ProjectOptions = {}): [number, number][] {
   if (vectors.length === 0) return []
   const rows = centred(vectors, options.groups ?? vectors.map(() => ''))
   const axes = principalAxes(rows)
   const points = rows.map((row) => axes.map((axis) => dot(row, axis)) as [number, number])
-  const reach = Math.max(...points.flat().map(Math.abs), Number.MIN_VALUE)
-  return points.map(([x, y]) => [x / reach, y / reach])
+  return framed(points)
+}
+
+function framed(points: readonly [number, number][]): [number, number][] {
+  const sides = [0, 1].map((axis) => {
+    const values = points.map((point) => point[axis]!)
+    const [low, high] = [Math.min(...values), Math.max(...values)]
+    return { middle: (low + high) / 2, reach: (high - low) / 2 }
+  })
+  const reach = Math.max(sides[0]!.reach, sides[1]!.reach, Number.MIN_VALUE)
+  return points.map(([x, y]) => [(x - sides[0]!.middle) / reach, (y - sides[1]!.middle) / reach])
 }
 
 function centred(vectors: readonly (readonly number[])[], groups: readonly string[]): Float64Array[] {
@@ -75,7 +85,7 @@ function dot(a: Float64Array, b: Float64Array): number {
 
 export type Direction = 'left' | 'right' | 'up' | 'down'
 
-/** The nearest point in a direction, within 45° of it; the one it started from if there is none. y grows upwards. */
+/** The nearest point ahead, where to be aside counts twice; the one it started from if there is none. y grows upwards. */
 export function neighbour(points: readonly [number, number][], from: number, direction: Direction): number {
   const [x, y] = points[from]!
   const ahead = { left: [-1, 0], right: [1, 0], up: [0, 1], down: [0, -1] }[direction] as [number, number]
@@ -85,9 +95,8 @@ export function neighbour(points: readonly [number, number][], from: number, dir
     const [dx, dy] = [px - x, py - y]
     const forward = dx * ahead[0] + dy * ahead[1]
     const aside = Math.abs(dx * ahead[1] - dy * ahead[0])
-    if (i === from || forward <= 0 || aside > forward) return
-    const distance = Math.hypot(dx, dy)
-    if (distance >= bestDistance) return
+    const distance = forward + 2 * aside
+    if (forward <= 0 || distance >= bestDistance) return
     best = i
     bestDistance = distance
   })

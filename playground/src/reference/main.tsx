@@ -63,7 +63,7 @@ function Contents({ contract }: { contract: Contract }) {
                   <span class="method" data-method={method}>
                     {method}
                   </span>{' '}
-                  {path.replace('/v1/', '')}
+                  {path.replace('/v1/collections/{collection}', '…').replace('/v1/', '')}
                 </a>
               </li>
             ))}

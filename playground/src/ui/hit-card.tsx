@@ -21,14 +21,7 @@ export function HitCard({ item, best, actions }: { item: Shown; best?: number; a
   const name = nameOf(item)
   return (
     <li class="card" data-kind={item.modality} data-item={item.id}>
-      {item.modality === 'audio' ? (
-        <StoredPlayer mediaUrl={item.media_url} name={name} segment={secondsOf(item.segment)} />
-      ) : (
-        <button type="button" class="face" aria-label={`More like ${name}`} onClick={() => actions.onLike(item)}>
-          <Face item={item} name={name} />
-          <span class="hint">More like it</span>
-        </button>
-      )}
+      <Face item={item} name={name} />
       <div class="caption">
         <KindMark kind={item.modality} />
         <span class="name" title={item.id}>
@@ -37,11 +30,10 @@ export function HitCard({ item, best, actions }: { item: Shown; best?: number; a
         {item.score !== undefined && <Score score={item.score} best={best ?? 1} />}
       </div>
       <div class="actions">
-        {item.modality === 'audio' && (
-          <button type="button" class="quiet" aria-label={`More like ${name}`} onClick={() => actions.onLike(item)}>
-            More like it
-          </button>
-        )}
+        {/* Its click area is the card's face, too, where that does not have controls of its own. */}
+        <button type="button" class="quiet like" aria-label={`More like it: ${name}`} onClick={() => actions.onLike(item)}>
+          More like it
+        </button>
         <button type="button" class="quiet" aria-label={`Add ${name} to the query`} onClick={() => actions.onAdd(item)}>
           + Query
         </button>
@@ -55,6 +47,7 @@ export function HitCard({ item, best, actions }: { item: Shown; best?: number; a
 
 function Face({ item, name }: { item: Shown; name: string }) {
   if (item.modality === 'text') return <StoredText mediaUrl={item.media_url} />
+  if (item.modality === 'audio') return <StoredPlayer mediaUrl={item.media_url} name={name} segment={secondsOf(item.segment)} />
   return (
     <Thumbnail mediaUrl={item.media_url} alt={name}>
       {item.grounding && <HitBox item={item} grounding={item.grounding} />}

@@ -43,8 +43,8 @@ export function Player({ file, name, segment }: PlayerProps) {
         onPlay={() => setPlaying(true)}
         onPause={() => setPlaying(false)}
         onEnded={() => setPlaying(false)}
-        onTimeUpdate={() => setAt(audio.current!.currentTime)}
-        onLoadedMetadata={() => setLength(Number.isFinite(audio.current!.duration) ? audio.current!.duration : 0)}
+        onTimeUpdate={(event) => setAt(event.currentTarget.currentTime)}
+        onDurationChange={({ currentTarget: { duration } }) => setLength(Number.isFinite(duration) ? duration : 0)}
       />
       <button type="button" class="round" disabled={!url} aria-label={`${isPlaying ? 'Pause' : 'Play'} ${name}`} onClick={toggle}>
         <svg viewBox="0 0 16 16" aria-hidden="true">

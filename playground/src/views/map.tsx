@@ -151,7 +151,7 @@ function Plot({ hits, points, selected, onSelect }: PlotProps) {
       aria-roledescription="map"
       aria-label={`Map of ${counted(points.length, 'item')}; at ${chosen ? `${chosen.modality} ${nameOf(chosen)}` : 'none'}. Arrow keys move.`}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: an application takes keys
-      tabIndex={0}
+      tabindex={0} // of an svg, attributes are what they are written as
       onKeyDown={onKeyDown}
       onPointerOver={onPointer}
       onPointerDown={onPointer}

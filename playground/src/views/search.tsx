@@ -150,7 +150,12 @@ function Results({ search, actions }: { search: Search; actions: ItemActions }) 
   )
 }
 
-const EXAMPLES = ['pizza', 'the sound of rain', 'a flower', 'helicopter', 'something to drink']
+const EXAMPLES: [string, Modality[]][] = [
+  ['pizza', []],
+  ['the sound of rain', ['audio']],
+  ['a flower', ['image']],
+  ['helicopter', ['audio', 'image']],
+]
 
 /** What the collection holds, to look at and to start from. */
 function Browse({ search, actions }: { search: Search; actions: ItemActions }) {
@@ -179,8 +184,8 @@ function Browse({ search, actions }: { search: Search; actions: ItemActions }) {
       {collection === 'samples' && (
         <div class="row examples">
           <span class="small muted">Try</span>
-          {EXAMPLES.map((words) => (
-            <button key={words} type="button" class="example" onClick={() => search.submit(words)}>
+          {EXAMPLES.map(([words, kinds]) => (
+            <button key={words} type="button" class="example" onClick={() => search.example(words, kinds)}>
               {words}
             </button>
           ))}

@@ -28,6 +28,11 @@ export async function contentOfItem(item: Shown): Promise<Content> {
   return item.modality === 'text' ? { kind: 'text', text: await bytes.text() } : { kind: item.modality, file: bytes, name }
 }
 
+/** The chips, and the words in the field as one more. */
+function queryOf(parts: readonly Part[], words: string): Part[] {
+  return words.trim() === '' ? [...parts] : [...parts, { kind: 'text', text: words.trim(), key: 0, weight: 1 }]
+}
+
 export type Search = ReturnType<typeof useSearch>
 
 export function useSearch(session: Session, firstWords: string | undefined) {
@@ -40,10 +45,10 @@ export function useSearch(session: Session, firstWords: string | undefined) {
   const { collection, state } = session
   const canGround = headsFor(session, 'grounding').length > 0
 
-  const typed: Content[] = words.trim() === '' ? [] : [{ kind: 'text', text: words.trim() }]
-  const query = [...parts, ...typed.map((content) => ({ ...content, key: 0, weight: 1 }))]
-  const run = (): unknown => {
+  const query = queryOf(parts, words)
+  const run = (typed = words): unknown => {
     setFailure(undefined)
+    const query = queryOf(parts, typed)
     if (collection === '' || state !== 'ready') return undefined
     const limit = options.ground ? Math.min(options.limit, MAX_GROUNDED) : options.limit
     const asked = { ...options, limit, ground: options.ground && canGround }
@@ -81,15 +86,17 @@ export function useSearch(session: Session, firstWords: string | undefined) {
     run,
     set: (more: Partial<SearchOptions>) => setOptions((now) => ({ ...now, limit: PAGE, ...more })),
     showMore: () => setOptions((now) => ({ ...now, limit: Math.min(MAX_LIMIT, now.limit + PAGE) })),
-    submit: (text = words) => {
+    /** Words replace an item that more like it was asked of; else what is there is asked once more. */
+    submit: () => (like ? setLike(undefined) : run()),
+    /** Asks for these words alone. */
+    example: (text: string, modalities: SearchOptions['modalities']) => {
       setWords(text)
-      // Words replace an item; else what is there is asked once more.
-      if (like) setLike(undefined)
-      else run()
+      setParts([])
+      setOptions((now) => ({ ...now, limit: PAGE, modalities }))
     },
     addFiles: (files: readonly File[]) => add(...files.map(contentOfFile)),
     addWords: () => {
-      add(...typed)
+      add({ kind: 'text', text: words.trim() })
       setWords('')
     },
     addItem: (item: Shown) => contentOfItem(item).then(add, (error: unknown) => setFailure(asProblem(error))),
