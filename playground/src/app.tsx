@@ -1,7 +1,8 @@
 /** The page: a header, one of four views, and what they share. */
 import { useEffect, useState } from 'preact/hooks'
 import type { Content } from './logic/parts.ts'
-import { hashOf, useRoute, VIEWS, type View } from './routing.ts'
+import { hashOf, VIEWS, type View } from './logic/route.ts'
+import { useRoute } from './routing.ts'
 import { SessionProvider, useNewSession } from './session.ts'
 import { useDrop } from './ui/capture.tsx'
 import { Header } from './ui/header.tsx'

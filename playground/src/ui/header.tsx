@@ -1,7 +1,7 @@
 /** Name, model, views, collection, key. */
 import { useEffect, useState } from 'preact/hooks'
 import { counted } from '../logic/words.ts'
-import { hashOf, type View } from '../routing.ts'
+import { hashOf, type View } from '../logic/route.ts'
 import { useSession } from '../session.ts'
 
 interface HeaderProps {
