@@ -1,5 +1,6 @@
 /** The page: a header, one of four views, and what they share. */
 import { useEffect, useState } from 'preact/hooks'
+import type { ProblemError } from './api/client.ts'
 import type { Content } from './logic/parts.ts'
 import { hashOf, VIEWS, type View } from './logic/route.ts'
 import { useRoute } from './routing.ts'
@@ -9,13 +10,12 @@ import { Header } from './ui/header.tsx'
 import type { ItemActions } from './ui/hit-card.tsx'
 import { asProblem } from './ui/hooks.ts'
 import { ProblemNote } from './ui/problem.tsx'
-import type { ProblemError } from './api/client.ts'
 import { AddView } from './views/add.tsx'
 import { LookView } from './views/look.tsx'
 import { MapView } from './views/map.tsx'
 import { SearchView } from './views/search.tsx'
-import { useUploads } from './views/use-uploads.ts'
 import { contentOfFile, contentOfItem, useSearch } from './views/use-search.ts'
+import { useUploads } from './views/use-uploads.ts'
 
 export const VIEW_NAMES: Record<View, string> = { search: 'Search', look: 'Look closer', add: 'Add', map: 'Map' }
 
@@ -58,7 +58,8 @@ export function App() {
   // The address says what is looked at, so that it can be kept and shared.
   useEffect(() => {
     if (session.state !== 'ready') return
-    const words = view === 'search' && search.parts.length === 0 && search.asking.state === 'done' ? search.words.trim() : ''
+    const words =
+      view === 'search' && search.parts.length === 0 && search.asking.state === 'done' ? search.words.trim() : ''
     go({ view, collection: session.collection, words })
   }, [session.state, session.collection, search.asking.state, view])
 
@@ -67,7 +68,14 @@ export function App() {
       <Header view={view} views={VIEWS.map((each) => ({ view: each, name: VIEW_NAMES[each] }))} busy={uploads.left} />
       <main class={isOver ? 'over' : ''} id="main">
         <h1 class="hidden">{VIEW_NAMES[view]}</h1>
-        {session.error && <ProblemNote error={session.error} />}
+        {session.error && (
+          <>
+            <ProblemNote error={session.error} />
+            <button type="button" class="more" onClick={session.refresh}>
+              Try again
+            </button>
+          </>
+        )}
         {failure && <ProblemNote error={failure} />}
         {session.state === 'loading' && <p class="empty">Loading…</p>}
         {session.state === 'ready' && view === 'search' && <SearchView search={search} actions={actions} />}

@@ -21,7 +21,9 @@ interface Finding {
 /** Serious and critical findings of axe in a part of the page, in words. */
 async function faults(page: WatchedPage, part: string): Promise<string[]> {
   await page.evaluate(AXE)
-  const violations = await page.evaluate<Finding[]>(`axe.run(${JSON.stringify(part)}).then((result) => result.violations)`)
+  const violations = await page.evaluate<Finding[]>(
+    `axe.run(${JSON.stringify(part)}).then((result) => result.violations)`,
+  )
   return violations
     .filter(({ impact }) => ['serious', 'critical'].includes(impact))
     .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`))
@@ -83,11 +85,17 @@ const SCREENS = { light: {}, dark: { colorScheme: 'dark' }, phone: PHONE } as co
 inChromium('access', (bench) => {
   beforeAll(async () => {
     bench.h.encoder.heads = [{ name: 'boxes', task: 'grounding', inputs: ['text', 'image'], classes: 4 }]
-    bench.h.encoder.answer = () => ({ logits: Float32Array.of(0), dims: [1], boxes: Float32Array.of(0.1, 0.1, 0.5, 0.5) })
+    bench.h.encoder.answer = () => ({
+      logits: Float32Array.of(0),
+      dims: [1],
+      boxes: Float32Array.of(0.1, 0.1, 0.5, 0.5),
+    })
     await filled(bench.h, 'things', { red: png(60, 40), bell: wav(1), hum: wav(2, 110), note: 'a dog', list: 'bread' })
   })
 
-  const cases = Object.keys(VIEWS).flatMap((view) => (['light', 'dark', 'phone'] as const).map((screen) => ({ view, screen })))
+  const cases = Object.keys(VIEWS).flatMap((view) =>
+    (['light', 'dark', 'phone'] as const).map((screen) => ({ view, screen })),
+  )
   it.each(cases)('has no serious fault and nothing out of sight sideways: $view, $screen', async ({ view, screen }) => {
     const { path, fill, part = 'html' } = VIEWS[view]!
     const page = await bench.open(path, SCREENS[screen])
@@ -103,7 +111,9 @@ inChromium('access', (bench) => {
     await page.locator('article').first().waitFor()
     const ids = await page.locator('article').evaluateAll((all) => all.map((one) => one.id))
     const operations = Object.values(contract.paths as Record<string, Record<string, { operationId: string }>>)
-    expect(ids.sort()).toEqual(operations.flatMap((methods) => Object.values(methods).map((each) => each.operationId)).sort())
+    expect(ids.sort()).toEqual(
+      operations.flatMap((methods) => Object.values(methods).map((each) => each.operationId)).sort(),
+    )
   })
 })
 
@@ -128,7 +138,8 @@ inChromium('a service with keys', (bench) => {
       expect(await page.content()).not.toContain(key)
       const other = await bench.open()
       await other.getByRole('alert').getByText('A valid key is needed').waitFor()
-      for (const each of [page, other]) each.complaints = each.complaints.filter((text) => !text.includes('status of 401'))
+      for (const each of [page, other])
+        each.complaints = each.complaints.filter((text) => !text.includes('status of 401'))
     })
   })
 })

@@ -7,7 +7,12 @@ const picture = (i: number) => ({ name: `picture-${i}.png`, mimeType: 'image/png
 
 async function ids(page: WatchedPage, url: string, collection: string) {
   const { items } = await (await page.request.get(`${url}/v1/collections/${collection}/items`)).json()
-  return items as { id: string; modality: string; metadata: { name?: string }; media: { duration_ms?: number; width?: number } }[]
+  return items as {
+    id: string
+    modality: string
+    metadata: { name?: string }
+    media: { duration_ms?: number; width?: number }
+  }[]
 }
 
 inChromium(

@@ -17,13 +17,14 @@ const VERMILION = [213, 94, 0]
 const BLUE = [0, 114, 178]
 const GREY = { r: 120, g: 130, b: 125 }
 
-const picture = (width: number, height: number) =>
-  sharp({ create: { width, height, channels: 3, background: GREY } })
+const picture = (width: number, height: number) => sharp({ create: { width, height, channels: 3, background: GREY } })
 const asFile = (buffer: Buffer, name = 'scene.png') => ({ name, mimeType: 'image/png', buffer })
 
 /** The colours of the page as it is drawn. */
 async function screen(page: WatchedPage) {
-  const { data, info } = await sharp(await page.screenshot()).raw().toBuffer({ resolveWithObject: true })
+  const { data, info } = await sharp(await page.screenshot())
+    .raw()
+    .toBuffer({ resolveWithObject: true })
   return (x: number, y: number) => {
     const at = (Math.floor(y) * info.width + Math.floor(x)) * info.channels
     return [data[at]!, data[at + 1]!, data[at + 2]!]
@@ -130,7 +131,9 @@ inChromium('looking closer, with heads', (bench) => {
     expect(near(shown(x + width / 2, y + height / 4), blended(VERMILION))).toBe(true)
     expect(near(shown(x + width / 2, y + (3 * height) / 4), blended(BLUE))).toBe(true)
     await found.getByRole('checkbox', { name: 'bird' }).uncheck()
-    await expect.poll(async () => near((await screen(page))(x + width / 2, y + (3 * height) / 4), [120, 130, 125])).toBe(true)
+    await expect
+      .poll(async () => near((await screen(page))(x + width / 2, y + (3 * height) / 4), [120, 130, 125]))
+      .toBe(true)
   })
 
   it('takes a stored item for a closer look', async () => {

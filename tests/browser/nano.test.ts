@@ -34,7 +34,10 @@ describe.skipIf(!browserPath)('with the default model', () => {
     }
     const { collections, items } = services.forTenant('default')
     await collections.create('things', {})
-    const media = [...pictures, ...sounds.filter(({ id }) => id.endsWith('1')).map(({ id, render }) => [id, render()] as const)]
+    const media = [
+      ...pictures,
+      ...sounds.filter(({ id }) => id.endsWith('1')).map(({ id, render }) => [id, render()] as const),
+    ]
     for (const [id, bytes] of media) {
       await items.create('things', id, { content: [{ kind: 'media', bytes, weight: 1 }], metadata: { name: id } })
     }
@@ -50,7 +53,10 @@ describe.skipIf(!browserPath)('with the default model', () => {
   it('finds a picture by a word, a sound by another recording of it, and draws the masks of a picture', async () => {
     const page = await watched(browser)
     await page.goto(`${url}/#/search?q=pizza`)
-    const first = page.getByRole('list', { name: /^Found/ }).getByRole('listitem').first()
+    const first = page
+      .getByRole('list', { name: /^Found/ })
+      .getByRole('listitem')
+      .first()
     await expect.poll(() => first.getAttribute('data-item')).toBe('pizza')
     await page.getByRole('searchbox', { name: 'Words' }).fill('')
     const rain = sounds.find(({ id }) => id === 'rain-2')!

@@ -25,7 +25,14 @@ async function searchWords(page: WatchedPage, words: string): Promise<void> {
 
 inChromium('search', (bench) => {
   beforeAll(() =>
-    filled(bench.h, 'things', { red, blue, bell, hum: wav(2, 110), note: 'a dog on the beach', list: 'bread and milk' }),
+    filled(bench.h, 'things', {
+      red,
+      blue,
+      bell,
+      hum: wav(2, 110),
+      note: 'a dog on the beach',
+      list: 'bread and milk',
+    }),
   )
 
   it('shows what the collection holds before anything is asked', async () => {
@@ -86,14 +93,14 @@ inChromium('search', (bench) => {
 
   it('finds more like a hit that is clicked, and adds a hit to the query', async () => {
     const page = await bench.open()
-    await page.getByRole('button', { name: 'More like it: blue' }).click()
+    await page.getByRole('button', { name: 'Similar to blue' }).click()
     expect((await found(page)).names).toHaveLength(5)
     expect((await found(page)).names).not.toContain('blue')
-    await page.getByRole('button', { name: 'Remove more like blue' }).click()
+    await page.getByRole('button', { name: 'Remove similar to blue' }).click()
     const { x, y } = (await page.getByRole('img', { name: 'red' }).boundingBox())!
     await page.mouse.click(x + 5, y + 5)
     await expect.poll(async () => (await found(page)).names).not.toContain('red')
-    await page.getByRole('button', { name: 'Remove more like red' }).click()
+    await page.getByRole('button', { name: 'Remove similar to red' }).click()
     await page.getByRole('button', { name: 'Add bell to the query' }).click()
     await expect.poll(async () => (await found(page)).names[0]).toBe('bell')
     await page.getByRole('button', { name: 'Add note to the query' }).click()
@@ -128,7 +135,9 @@ inChromium('search', (bench) => {
     const position = page.getByRole('slider', { name: 'Position in hum' })
     await expect.poll(() => position.getAttribute('aria-valuetext')).toBe('0:00 of 0:02')
     const card = page.locator('[data-item="hum"]')
-    const heights = await card.locator('.wave rect').evaluateAll((bars) => bars.map((bar) => Number(bar.getAttribute('height'))))
+    const heights = await card
+      .locator('.wave rect')
+      .evaluateAll((bars) => bars.map((bar) => Number(bar.getAttribute('height'))))
     expect(Math.min(...heights)).toBeGreaterThan(30) // a steady tone: every bar is tall
     await position.fill('1')
     expect(await position.getAttribute('aria-valuetext')).toBe('0:01 of 0:02')
@@ -151,7 +160,7 @@ inChromium('search', (bench) => {
     await tabTo(page, 'Remove bread and milk')
     await page.keyboard.press('Enter')
     await page.getByText('6 items in things').waitFor()
-    await tabTo(page, 'More like it: blue')
+    await tabTo(page, 'Similar to blue')
     await page.keyboard.press('Enter')
     expect((await found(page)).names).toHaveLength(5)
     await tabTo(page, 'Map')

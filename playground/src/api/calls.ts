@@ -6,7 +6,11 @@ const collectionPath = (collection: string) => `/v1/collections/${encodeURICompo
 
 export const modelsCall = (): ApiCall => ({ method: 'GET', path: '/v1/models' })
 export const collectionsCall = (): ApiCall => ({ method: 'GET', path: '/v1/collections' })
-export const createCollectionCall = (name: string): ApiCall => ({ method: 'POST', path: '/v1/collections', json: { name } })
+export const createCollectionCall = (name: string): ApiCall => ({
+  method: 'POST',
+  path: '/v1/collections',
+  json: { name },
+})
 
 export const listItemsCall = (collection: string, limit: number, cursor?: string): ApiCall => ({
   method: 'GET',
@@ -23,8 +27,13 @@ export function addItemCall(collection: string, content: Content): ApiCall {
 
 export function zeroShotCall(content: Content, labels: readonly string[], template: string): ApiCall {
   const options = { labels: [...labels], ...(template !== '' && { template }) }
-  if (content.kind === 'text') return { method: 'POST', path: '/v1/classify', json: { input: content.text, ...options } }
-  const form = [fieldOf(content), ...repeated('labels', labels), ...(template === '' ? [] : repeated('template', [template]))]
+  if (content.kind === 'text')
+    return { method: 'POST', path: '/v1/classify', json: { input: content.text, ...options } }
+  const form = [
+    fieldOf(content),
+    ...repeated('labels', labels),
+    ...(template === '' ? [] : repeated('template', [template])),
+  ]
   return { method: 'POST', path: '/v1/classify', form }
 }
 

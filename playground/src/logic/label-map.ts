@@ -17,6 +17,9 @@ export const COLOURS: readonly Rgb[] = [
   [90, 100, 110],
 ]
 
+/** What is nothing in particular: shown on demand only. */
+export const isGround = (label: string): boolean => ['background', 'unlabeled', 'void'].includes(label)
+
 export const colourOf = (index: number): Rgb => COLOURS[index % COLOURS.length]!
 export const cssOf = ([r, g, b]: Rgb): string => `rgb(${r} ${g} ${b})`
 

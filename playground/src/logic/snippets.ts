@@ -22,7 +22,12 @@ function curlOf({ method, path, json, form }: ApiCall, { origin, withKey }: Snip
   if (withKey) lines.push(`-H "authorization: Bearer $ONEPEACE_KEY"`)
   if (json !== undefined) lines.push(`-H 'content-type: application/json'`, `-d ${shell(JSON.stringify(json))}`)
   // Of an ordinary -F, curl would read '@', '<' and ';type=' as its own.
-  for (const field of form ?? []) lines.push(isText(field) ? `--form-string ${shell(`${field.name}=${field.text}`)}` : `-F ${shell(`${field.name}=@${curlFile(field.fileName)}`)}`)
+  for (const field of form ?? [])
+    lines.push(
+      isText(field)
+        ? `--form-string ${shell(`${field.name}=${field.text}`)}`
+        : `-F ${shell(`${field.name}=@${curlFile(field.fileName)}`)}`,
+    )
   return lines.join(' \\\n  ')
 }
 
@@ -37,6 +42,7 @@ function shell(text: string): string {
 
 function typescriptOf({ method, path, json, form }: ApiCall, { origin, withKey }: SnippetContext): string {
   const headers = [
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: of the snippet, not of this file
     ...(withKey ? ['authorization: `Bearer ${process.env.ONEPEACE_KEY}`'] : []),
     ...(json === undefined ? [] : [`'content-type': 'application/json'`]),
   ]
@@ -92,7 +98,9 @@ function python(value: unknown): string {
   if (value === false) return 'False'
   if (value === null) return 'None'
   if (typeof value !== 'object') return JSON.stringify(value)
-  return `{${Object.entries(value).map(([key, one]) => `${JSON.stringify(key)}: ${python(one)}`).join(', ')}}`
+  return `{${Object.entries(value)
+    .map(([key, one]) => `${JSON.stringify(key)}: ${python(one)}`)
+    .join(', ')}}`
 }
 
 function isText(field: FormField): field is FormField & { text: string } {

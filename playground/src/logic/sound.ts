@@ -6,7 +6,8 @@ export function peaksOf(samples: Float32Array, count: number): number[] {
   const peaks = Array.from({ length: count }, (_, i) => {
     let peak = 0
     const end = Math.max(Math.floor((i + 1) * length), Math.floor(i * length) + 1)
-    for (let s = Math.floor(i * length); s < end && s < samples.length; s++) peak = Math.max(peak, Math.abs(samples[s]!))
+    for (let s = Math.floor(i * length); s < end && s < samples.length; s++)
+      peak = Math.max(peak, Math.abs(samples[s]!))
     return peak
   })
   const loudest = Math.max(...peaks)
@@ -18,7 +19,11 @@ export function wavOf(blocks: readonly Float32Array[], sampleRateHz: number): Ui
   const count = blocks.reduce((sum, block) => sum + block.length, 0)
   const bytes = new Uint8Array(44 + 2 * count)
   const view = new DataView(bytes.buffer)
-  const ascii = (at: number, text: string) => bytes.set(Array.from(text, (char) => char.charCodeAt(0)), at)
+  const ascii = (at: number, text: string) =>
+    bytes.set(
+      Array.from(text, (char) => char.charCodeAt(0)),
+      at,
+    )
   ascii(0, 'RIFF')
   view.setUint32(4, 36 + 2 * count, true)
   ascii(8, 'WAVEfmt ')

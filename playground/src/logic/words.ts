@@ -2,7 +2,14 @@
 
 /** Words between commas or line breaks, each once. */
 export function listOf(text: string): string[] {
-  return [...new Set(text.split(/[,\n]/).map((word) => word.trim()).filter(Boolean))]
+  return [
+    ...new Set(
+      text
+        .split(/[,\n]/)
+        .map((word) => word.trim())
+        .filter(Boolean),
+    ),
+  ]
 }
 
 export function bytesInWords(bytes: number): string {
@@ -25,6 +32,7 @@ export function counted(count: number, one: string, many = `${one}s`): string {
 
 /** What an item is called: its metadata's name or title, else its id. */
 export function nameOf({ id, metadata = {} }: { id: string; metadata?: Record<string, unknown> | undefined }): string {
-  for (const key of ['name', 'title']) if (typeof metadata[key] === 'string' && metadata[key] !== '') return metadata[key]
+  for (const key of ['name', 'title'])
+    if (typeof metadata[key] === 'string' && metadata[key] !== '') return metadata[key]
   return id
 }

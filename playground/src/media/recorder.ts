@@ -49,7 +49,8 @@ export async function capture(wanted: MediaStreamConstraints): Promise<MediaStre
   } catch (error) {
     const { name } = error as DOMException
     if (name === 'NotFoundError') throw new Error(`This device has no ${what}.`)
-    if (name === 'NotAllowedError') throw new Error(`The ${what} is not allowed here; the browser's site settings say why.`)
+    if (name === 'NotAllowedError')
+      throw new Error(`The ${what} is not allowed here; the browser's site settings say why.`)
     throw new Error(`The ${what} cannot be used: another program may hold it.`)
   }
 }

@@ -90,9 +90,22 @@ export function typeOf(contract: Contract, schema: Schema): string {
 const bracketed = (text: string) => (text.includes(' | ') ? `(${text})` : text)
 
 /** What else must hold, in words. */
-export function boundsOf({ default: preset, minimum, maximum, minLength, maxLength, minItems, maxItems, pattern }: Schema): string[] {
+export function boundsOf({
+  default: preset,
+  minimum,
+  maximum,
+  minLength,
+  maxLength,
+  minItems,
+  maxItems,
+  pattern,
+}: Schema): string[] {
   const between = (what: string, low?: number, high?: number) =>
-    low === undefined && high === undefined ? [] : [`${what} ${low ?? ''}${low === undefined ? 'up to ' : high === undefined ? ' or more' : '–'}${high ?? ''}`.trim()]
+    low === undefined && high === undefined
+      ? []
+      : [
+          `${what} ${low ?? ''}${low === undefined ? 'up to ' : high === undefined ? ' or more' : '–'}${high ?? ''}`.trim(),
+        ]
   return [
     ...(preset === undefined ? [] : [`default ${JSON.stringify(preset)}`]),
     ...between('', minimum, maximum),

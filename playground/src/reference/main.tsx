@@ -1,7 +1,7 @@
 /** The contract as a page: what the service says of itself at /openapi.json, for people. */
 import { render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { ProblemError, send } from '../api/client.ts'
+import { type ProblemError, send } from '../api/client.ts'
 import { ProblemNote } from '../ui/problem.tsx'
 import { type Contract, operationsOf } from './contract.ts'
 import { OperationSection } from './operation.tsx'
@@ -48,7 +48,10 @@ function Reference() {
 }
 
 const byTag = (contract: Contract) =>
-  contract.tags.map((tag) => ({ ...tag, operations: operationsOf(contract).filter(({ operation }) => operation.tags.includes(tag.name)) }))
+  contract.tags.map((tag) => ({
+    ...tag,
+    operations: operationsOf(contract).filter(({ operation }) => operation.tags.includes(tag.name)),
+  }))
 
 function Contents({ contract }: { contract: Contract }) {
   return (
@@ -63,7 +66,7 @@ function Contents({ contract }: { contract: Contract }) {
                   <span class="method" data-method={method}>
                     {method}
                   </span>{' '}
-                  {path.replace('/v1/collections/{collection}', '…').replace('/v1/', '')}
+                  {path.replace('/v1/collections/{collection}/', '…/').replace('/v1/', '')}
                 </a>
               </li>
             ))}

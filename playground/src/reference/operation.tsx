@@ -1,6 +1,7 @@
 /** One operation: what it does, what it takes, what it answers, how to call it. */
 import type { ApiCall } from '../api/call.ts'
 import { snippet } from '../logic/snippets.ts'
+import { Code } from '../ui/code.tsx'
 import { type Contract, type Described, type Parameter, resolved } from './contract.ts'
 import { Prose } from './prose.tsx'
 import { Field, SchemaFields } from './schema.tsx'
@@ -46,7 +47,13 @@ function Parameters({ contract, parameters }: { contract: Contract; parameters: 
       <h4>Parameters</h4>
       <ul class="fields">
         {parameters.map(({ name, in: place, required = false, description, schema }) => (
-          <Field key={name} contract={contract} name={`${name} (${place})`} schema={{ ...resolved(contract, schema), ...(description && { description }) }} isRequired={required} />
+          <Field
+            key={name}
+            contract={contract}
+            name={`${name} (${place})`}
+            schema={{ ...resolved(contract, schema), ...(description && { description }) }}
+            isRequired={required}
+          />
         ))}
       </ul>
     </section>
@@ -63,7 +70,8 @@ function Answers({ contract, responses }: { contract: Contract; responses: Descr
       {good.map(([status, { description = '', content = {} }]) => (
         <div key={status}>
           <p>
-            <code class="status">{status}</code> {description} <span class="small muted">{Object.keys(content).join(', ')}</span>
+            <code class="status">{status}</code> {description}{' '}
+            <span class="small muted">{Object.keys(content).join(', ')}</span>
           </p>
           {Object.values(content).map(({ schema }) => (
             <SchemaFields key={status} contract={contract} schema={schema} />
@@ -94,12 +102,7 @@ function Examples({ described: { method, path, operation } }: { described: Descr
       {examples.map(([name, { value }]) => {
         const call = { method: method as ApiCall['method'], path: address, json: value }
         const text = snippet('curl', call, { origin: location.origin, withKey: false })
-        return (
-          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
-          <pre key={name} tabIndex={0} aria-label={`Example: ${name}`}>
-            {text}
-          </pre>
-        )
+        return <Code key={name} text={text} label={`Example: ${name}`} />
       })}
     </section>
   )

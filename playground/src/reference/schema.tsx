@@ -9,7 +9,13 @@ export function SchemaFields({ contract, schema }: { contract: Contract; schema:
     return (
       <ul class="fields">
         {oneOf.map((one) => (
-          <Field key={typeOf(contract, one)} contract={contract} schema={one} name={resolved(contract, one).title ?? typeOf(contract, one)} isAlternative />
+          <Field
+            key={typeOf(contract, one)}
+            contract={contract}
+            schema={one}
+            name={resolved(contract, one).title ?? typeOf(contract, one)}
+            isAlternative
+          />
         ))}
       </ul>
     )
@@ -40,7 +46,8 @@ interface FieldProps {
 export function Field({ contract, schema, name, isRequired = false, isAlternative = false }: FieldProps) {
   const whole = resolved(contract, schema)
   const inner = whole.items ? resolved(contract, whole.items) : whole
-  const isNested = inner.properties !== undefined || inner.oneOf?.some((one) => resolved(contract, one).properties) === true
+  const isNested =
+    inner.properties !== undefined || inner.oneOf?.some((one) => resolved(contract, one).properties) === true
   const bounds = boundsOf(whole)
   return (
     <li>

@@ -1,14 +1,24 @@
 /** Ways in for a picture or sound: chosen, dropped, pasted, recorded, photographed. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { capture, canCapture, type Recording, record } from '../media/recorder.ts'
+import type { ProblemError } from '../api/client.ts'
 import { clock } from '../logic/words.ts'
+import { canCapture, capture, type Recording, record } from '../media/recorder.ts'
 import { asProblem } from './hooks.ts'
 import { ProblemNote } from './problem.tsx'
-import type { ProblemError } from '../api/client.ts'
 
 type Take = (files: File[]) => void
 
-export function FileButton({ label, onFiles, multiple = false, accept = 'image/*,audio/*' }: { label: string; onFiles: Take; multiple?: boolean; accept?: string }) {
+export function FileButton({
+  label,
+  onFiles,
+  multiple = false,
+  accept = 'image/*,audio/*',
+}: {
+  label: string
+  onFiles: Take
+  multiple?: boolean
+  accept?: string
+}) {
   const input = useRef<HTMLInputElement>(null)
   return (
     <>
@@ -61,7 +71,15 @@ export function useDrop(onFiles: Take): boolean {
 }
 
 /** Microphone and camera; says why where they cannot be had. */
-export function CaptureButtons({ onFiles, sound = true, picture = true }: { onFiles: Take; sound?: boolean; picture?: boolean }) {
+export function CaptureButtons({
+  onFiles,
+  sound = true,
+  picture = true,
+}: {
+  onFiles: Take
+  sound?: boolean
+  picture?: boolean
+}) {
   const [error, setError] = useState<ProblemError>()
   if (!canCapture()) return null
   const failed = (problem: unknown) => setError(problem === undefined ? undefined : asProblem(problem))
@@ -148,7 +166,6 @@ function CameraButton({ onFiles, onError }: CaptureProps) {
         Take a picture
       </button>
       <dialog ref={dialog} aria-label="Camera" onClose={close}>
-        {/* biome-ignore lint/a11y/useMediaCaption: a live picture of the reader's own camera */}
         <video ref={video} autoplay playsInline muted />
         <div class="row">
           <button type="button" class="primary" onClick={shoot}>

@@ -33,11 +33,21 @@ function Chip({ part, onWeight, onRemove }: { part: Part; onWeight(weight: numbe
         {name}
       </span>
       <span class="stepper">
-        <button type="button" aria-label={`Less of ${name}`} disabled={weight <= -MAX_WEIGHT} onClick={() => onWeight(stepped(weight, -1))}>
+        <button
+          type="button"
+          aria-label={`Less of ${name}`}
+          disabled={weight <= -MAX_WEIGHT}
+          onClick={() => onWeight(stepped(weight, -1))}
+        >
           −
         </button>
         <output aria-label={`Weight of ${name}`}>{signed(weight)}</output>
-        <button type="button" aria-label={`More of ${name}`} disabled={weight >= MAX_WEIGHT} onClick={() => onWeight(stepped(weight, 1))}>
+        <button
+          type="button"
+          aria-label={`More of ${name}`}
+          disabled={weight >= MAX_WEIGHT}
+          onClick={() => onWeight(stepped(weight, 1))}
+        >
           +
         </button>
       </span>

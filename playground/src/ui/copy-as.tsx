@@ -3,6 +3,7 @@ import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import type { ApiCall } from '../api/call.ts'
 import { LANGUAGES, type Language, snippet } from '../logic/snippets.ts'
 import { useSession } from '../session.ts'
+import { Code } from './code.tsx'
 
 const TOLD_MS = 2000
 
@@ -12,7 +13,7 @@ export function CopyAs({ call }: { call: ApiCall | undefined }) {
   const [language, setLanguage] = useState<Language>('curl')
   const [told, setTold] = useState('')
   const id = useId()
-  const code = useRef<HTMLPreElement>(null)
+  const code = useRef<HTMLElement>(null)
   useEffect(() => {
     if (told === '') return
     const timer = setTimeout(() => setTold(''), TOLD_MS)
@@ -51,10 +52,7 @@ export function CopyAs({ call }: { call: ApiCall | undefined }) {
             </button>
             <span role="status">{told}</span>
           </div>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard */}
-          <pre ref={code} tabIndex={0} aria-label={`The request as ${language}`}>
-            {text}
-          </pre>
+          <Code box={code} text={text} label={`The request as ${language}`} />
         </div>
       )}
     </div>

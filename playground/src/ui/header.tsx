@@ -1,7 +1,7 @@
 /** Name, model, views, collection, key. */
 import { useEffect, useState } from 'preact/hooks'
-import { counted } from '../logic/words.ts'
 import { hashOf, type View } from '../logic/route.ts'
+import { counted } from '../logic/words.ts'
 import { useSession } from '../session.ts'
 
 interface HeaderProps {
@@ -15,11 +15,15 @@ export function Header({ view, views, busy }: HeaderProps) {
   const { model, collection } = useSession()
   return (
     <header>
-      <a class="skip" href="#main" onClick={skip}>
+      <button type="button" class="skip" onClick={skip}>
         Skip to the content
-      </a>
+      </button>
       <div class="bar">
-        <a class="wordmark" href="#/search" title={model && `${model.id}, ${model.dims} dimensions, ${model.precision}`}>
+        <a
+          class="wordmark"
+          href="#/search"
+          title={model && `${model.id}, ${model.dims} dimensions, ${model.precision}`}
+        >
           <Mark /> onepeace
         </a>
         <nav aria-label="Views">
@@ -42,9 +46,8 @@ export function Header({ view, views, busy }: HeaderProps) {
   )
 }
 
-/** The hash is the route, so the link cannot do it by itself. */
-function skip(event: Event): void {
-  event.preventDefault()
+/** A button, as the hash of a link would be taken for a route. */
+function skip(): void {
   const main = document.getElementById('main')!
   main.tabIndex = -1
   main.focus()

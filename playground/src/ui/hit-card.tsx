@@ -31,11 +31,11 @@ export function HitCard({ item, best, actions }: { item: Shown; best?: number; a
       </div>
       <div class="actions">
         {/* Its click area is the card's face, too, where that does not have controls of its own. */}
-        <button type="button" class="quiet like" aria-label={`More like it: ${name}`} onClick={() => actions.onLike(item)}>
-          More like it
+        <button type="button" class="quiet like" aria-label={`Similar to ${name}`} onClick={() => actions.onLike(item)}>
+          Similar
         </button>
         <button type="button" class="quiet" aria-label={`Add ${name} to the query`} onClick={() => actions.onAdd(item)}>
-          + Query
+          Add
         </button>
         <button type="button" class="quiet" aria-label={`Look closer at ${name}`} onClick={() => actions.onLook(item)}>
           Look
@@ -47,7 +47,8 @@ export function HitCard({ item, best, actions }: { item: Shown; best?: number; a
 
 function Face({ item, name }: { item: Shown; name: string }) {
   if (item.modality === 'text') return <StoredText mediaUrl={item.media_url} />
-  if (item.modality === 'audio') return <StoredPlayer mediaUrl={item.media_url} name={name} segment={secondsOf(item.segment)} />
+  if (item.modality === 'audio')
+    return <StoredPlayer mediaUrl={item.media_url} name={name} segment={secondsOf(item.segment)} />
   return (
     <Thumbnail mediaUrl={item.media_url} alt={name}>
       {item.grounding && <HitBox item={item} grounding={item.grounding} />}

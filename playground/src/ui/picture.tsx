@@ -44,7 +44,15 @@ export function Canvas({ file, alt, children }: { file: Blob; alt: string; child
   )
 }
 
-export function Thumbnail({ mediaUrl, alt, children }: { mediaUrl: string; alt: string; children?: ComponentChildren }) {
+export function Thumbnail({
+  mediaUrl,
+  alt,
+  children,
+}: {
+  mediaUrl: string
+  alt: string
+  children?: ComponentChildren
+}) {
   const frame = useRef<HTMLDivElement>(null)
   const seen = useSeen(frame)
   const { blob, failed } = useBytes(seen ? thumbnailOf(mediaUrl, THUMBNAIL_PX) : undefined)

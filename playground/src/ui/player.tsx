@@ -46,7 +46,13 @@ export function Player({ file, name, segment }: PlayerProps) {
         onTimeUpdate={(event) => setAt(event.currentTarget.currentTime)}
         onDurationChange={({ currentTarget: { duration } }) => setLength(Number.isFinite(duration) ? duration : 0)}
       />
-      <button type="button" class="round" disabled={!url} aria-label={`${isPlaying ? 'Pause' : 'Play'} ${name}`} onClick={toggle}>
+      <button
+        type="button"
+        class="round"
+        disabled={!url}
+        aria-label={`${isPlaying ? 'Pause' : 'Play'} ${name}`}
+        onClick={toggle}
+      >
         <svg viewBox="0 0 16 16" aria-hidden="true">
           {isPlaying ? <path d="M4 3h3v10H4zM9 3h3v10H9z" /> : <path d="M5 2.5v11l8.5-5.5z" />}
         </svg>
@@ -90,8 +96,9 @@ function Bars({
       {heights.map((height, i) => {
         const tall = Math.max(2, height * 38)
         const isPast = i / BARS < share
-        // biome-ignore lint/suspicious/noArrayIndexKey: a bar is its place
-        return <rect key={i} class={isPast ? 'past' : ''} x={i * 4} y={20 - tall / 2} width={2.4} height={tall} rx={1.2} />
+        return (
+          <rect key={i} class={isPast ? 'past' : ''} x={i * 4} y={20 - tall / 2} width={2.4} height={tall} rx={1.2} />
+        )
       })}
     </svg>
   )

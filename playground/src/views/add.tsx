@@ -48,9 +48,21 @@ function NewCollection() {
     >
       <div class="row">
         <span>
-          {collection === '' ? 'No collection yet.' : <>Into <strong>{collection}</strong>, or a new one:</>}
+          {collection === '' ? (
+            'No collection yet.'
+          ) : (
+            <>
+              Into <strong>{collection}</strong>, or a new one:
+            </>
+          )}
         </span>
-        <input type="text" aria-label="Name of a new collection" placeholder="holiday-2026" value={name} onInput={(event) => setName(event.currentTarget.value)} />
+        <input
+          type="text"
+          aria-label="Name of a new collection"
+          placeholder="holiday-2026"
+          value={name}
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
         <button type="submit" disabled={name.trim() === '' || asking.state === 'busy'}>
           Make it
         </button>
@@ -63,7 +75,10 @@ function NewCollection() {
 
 function Ways({ uploads }: { uploads: Uploads }) {
   const [texts, setTexts] = useState('')
-  const lines = texts.split('\n').map((line) => line.trim()).filter(Boolean)
+  const lines = texts
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)
   const take = (files: File[]) => uploads.add(files.map(contentOfFile))
   return (
     <div class="ways">

@@ -32,7 +32,13 @@ export function LookView({ subject, onSubject }: LookProps) {
             if (words.trim() !== '') onSubject({ kind: 'text', text: words.trim() })
           }}
         >
-          <input type="text" aria-label="A text" placeholder="or a text" value={words} onInput={(event) => setWords(event.currentTarget.value)} />
+          <input
+            type="text"
+            aria-label="A text"
+            placeholder="or a text"
+            value={words}
+            onInput={(event) => setWords(event.currentTarget.value)}
+          />
           <button type="submit">Take it</button>
         </form>
       </section>
@@ -52,8 +58,8 @@ function keyOf(subject: Content): number {
 function NothingYet() {
   return (
     <p class="empty">
-      Choose, drop or record a picture or sound, or press <em>Look</em> at anything that a search found: then the model says
-      what it is, and where.
+      Choose, drop or record a picture or sound, or press <em>Look</em> at anything that a search found: then the model
+      says what it is, and where.
     </p>
   )
 }
@@ -65,7 +71,8 @@ function Looked({ subject }: { subject: Content }) {
   const [hidden, setHidden] = useState<ReadonlySet<number>>(new Set())
   const isPicture = subject.kind === 'image' || subject.kind === 'file'
   const isSound = subject.kind === 'audio' || subject.kind === 'file'
-  const takes = (input: string) => (input === 'image' && isPicture) || (input === 'audio' && isSound) || input === subject.kind
+  const takes = (input: string) =>
+    (input === 'image' && isPicture) || (input === 'audio' && isSound) || input === subject.kind
   const classifiers = headsFor(session, 'classification', 'multi-label').filter(({ inputs }) => inputs.every(takes))
   const askers = headsFor(session, 'answering', 'answer-choice').filter(({ inputs }) => inputs.some(takes))
   return (
@@ -79,7 +86,11 @@ function Looked({ subject }: { subject: Content }) {
             {grounded && (
               <Boxes
                 size={grounded.image}
-                boxes={grounded.results.map(({ box, phrase }, i) => ({ box, label: phrase, colour: cssOf(colourOf(i)) }))}
+                boxes={grounded.results.map(({ box, phrase }, i) => ({
+                  box,
+                  label: phrase,
+                  colour: cssOf(colourOf(i)),
+                }))}
               />
             )}
           </Canvas>
@@ -88,15 +99,21 @@ function Looked({ subject }: { subject: Content }) {
       </section>
       <div class="findings">
         <LabelsPanel subject={subject} />
+        {isPicture && (
+          <Gated task="grounding" what="draw the box of a phrase">
+            {([head]) => <GroundPanel subject={subject} head={head!} onAnswer={setGrounded} />}
+          </Gated>
+        )}
+        {isPicture && (
+          <Gated task="segmentation" what="say which part of a picture is what">
+            {([head]) => (
+              <MaskPanel subject={subject} head={head!} onAnswer={setSegmented} hidden={hidden} onHidden={setHidden} />
+            )}
+          </Gated>
+        )}
         {classifiers.map((head) => (
           <HeadPanel key={head.name} subject={subject} head={head} />
         ))}
-        {isPicture && <Gated task="grounding" what="draw the box of a phrase">{([head]) => <GroundPanel subject={subject} head={head!} onAnswer={setGrounded} />}</Gated>}
-        {isPicture && (
-          <Gated task="segmentation" what="say which part of a picture is what">
-            {([head]) => <MaskPanel subject={subject} head={head!} onAnswer={setSegmented} hidden={hidden} onHidden={setHidden} />}
-          </Gated>
-        )}
         {subject.kind !== 'text' && askers.length > 0 && <AskPanel subject={subject} heads={askers} />}
       </div>
     </div>

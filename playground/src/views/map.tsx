@@ -38,7 +38,13 @@ function CollectionMap({ known, actions }: { known: Schemas['Collection']; actio
   const [isAligned, setAligned] = useState(false)
   const [selected, setSelected] = useState(0)
   const points = useMemo(
-    () => (isDone ? project(hits.map(({ embedding }) => embedding!), { groups: isAligned ? hits.map(({ modality }) => modality) : undefined }) : []),
+    () =>
+      isDone
+        ? project(
+            hits.map(({ embedding }) => embedding!),
+            { groups: isAligned ? hits.map(({ modality }) => modality) : undefined },
+          )
+        : [],
     [hits, isDone, isAligned],
   )
   const item = hits[selected]
@@ -46,7 +52,9 @@ function CollectionMap({ known, actions }: { known: Schemas['Collection']; actio
     <section class="map" aria-label="Map">
       <div class="row head">
         <p role="status" class="small muted">
-          {isDone ? `${counted(hits.length, 'item')} of ${known.items.toLocaleString('en')}` : `Loading ${hits.length} of ${wanted}…`}
+          {isDone
+            ? `${counted(hits.length, 'item')} of ${known.items.toLocaleString('en')}`
+            : `Loading ${hits.length} of ${wanted}…`}
         </p>
         <Kinds hits={hits} />
         <label class="inline">
@@ -61,12 +69,20 @@ function CollectionMap({ known, actions }: { known: Schemas['Collection']; actio
         <div class="map-item" aria-live="polite">
           {item && points.length > 0 && (
             <ul class="gallery">
-              <HitCard item={{ id: item.id, modality: item.modality, media_url: item.media_url, ...(item.metadata && { metadata: item.metadata }) }} actions={actions} />
+              <HitCard
+                item={{
+                  id: item.id,
+                  modality: item.modality,
+                  media_url: item.media_url,
+                  ...(item.metadata && { metadata: item.metadata }),
+                }}
+                actions={actions}
+              />
             </ul>
           )}
           <p class="small muted">
-            The two directions in which the vectors differ most (principal components of {known.dims}). Distances here are a
-            shadow of the real ones. Arrow keys go from point to point.
+            The two directions in which the vectors differ most (principal components of {known.dims}). Distances here
+            are a shadow of the real ones. Arrow keys go from point to point.
           </p>
         </div>
       </div>
@@ -150,14 +166,20 @@ function Plot({ hits, points, selected, onSelect }: PlotProps) {
       role="application"
       aria-roledescription="map"
       aria-label={`Map of ${counted(points.length, 'item')}; at ${chosen ? `${chosen.modality} ${nameOf(chosen)}` : 'none'}. Arrow keys move.`}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: an application takes keys
       tabindex={0} // of an svg, attributes are what they are written as
       onKeyDown={onKeyDown}
       onPointerOver={onPointer}
       onPointerDown={onPointer}
     >
       {points.map((point, i) => (
-        <circle key={hits[i]!.id} {...at(point)} r={i === selected ? 14 : 8} data-index={i} data-kind={hits[i]!.modality} class={i === selected ? 'selected' : ''} />
+        <circle
+          key={hits[i]!.id}
+          {...at(point)}
+          r={i === selected ? 14 : 8}
+          data-index={i}
+          data-kind={hits[i]!.modality}
+          class={i === selected ? 'selected' : ''}
+        />
       ))}
     </svg>
   )

@@ -19,7 +19,7 @@ export function SearchView({ search, actions }: { search: Search; actions: ItemA
     <>
       <Composer search={search} />
       {search.failure && <ProblemNote error={search.failure} />}
-      {search.isEmpty && search.asking.state === 'idle' ? (
+      {search.asking.state === 'idle' ? (
         <Browse key={collection} search={search} actions={actions} />
       ) : (
         <Results search={search} actions={actions} />
@@ -45,7 +45,12 @@ function Composer({ search }: { search: Search }) {
           value={search.words}
           onInput={(event) => search.setWords(event.currentTarget.value)}
         />
-        <button type="button" disabled={search.words.trim() === ''} title="Make the words a part with a weight of its own" onClick={search.addWords}>
+        <button
+          type="button"
+          disabled={search.words.trim() === ''}
+          title="Make the words a part with a weight of its own"
+          onClick={search.addWords}
+        >
           + Part
         </button>
         <button type="submit" class="primary">
@@ -55,9 +60,13 @@ function Composer({ search }: { search: Search }) {
       <div class="row">
         <FileButton label="Picture or sound…" multiple onFiles={search.addFiles} />
         <CaptureButtons onFiles={search.addFiles} />
-        <span class="small muted">or drop files anywhere, or paste</span>
+        <span class="small muted by-mouse">or drop files anywhere, or paste</span>
       </div>
-      {search.like ? <LikeChip item={search.like} onRemove={search.clear} /> : <Chips parts={search.parts} onChange={search.setParts} />}
+      {search.like ? (
+        <LikeChip item={search.like} onRemove={search.clear} />
+      ) : (
+        <Chips parts={search.parts} onChange={search.setParts} />
+      )}
       {search.parts.length > 0 && (
         <p class="small muted">
           The parts make one vector: the sum of their vectors by weight. Below 0 leads away from a part
@@ -75,8 +84,8 @@ function LikeChip({ item, onRemove }: { item: Shown; onRemove(): void }) {
     <ul class="chips" aria-label="Parts of the query">
       <li class="chip" data-kind={item.modality}>
         <KindMark kind={item.modality} />
-        <span class="name">more like {name}</span>
-        <button type="button" class="remove" aria-label={`Remove more like ${name}`} onClick={onRemove}>
+        <span class="name">similar to {name}</span>
+        <button type="button" class="remove" aria-label={`Remove similar to ${name}`} onClick={onRemove}>
           ×
         </button>
       </li>
@@ -89,20 +98,25 @@ const NAMES: Record<Modality, string> = { text: 'Texts', image: 'Pictures', audi
 function Options({ search: { options, set, canGround, isGroundable } }: { search: Search }) {
   const { model } = useSession()
   const toggle = (modality: Modality, isOn: boolean) =>
-    set({ modalities: isOn ? [...options.modalities, modality] : options.modalities.filter((each) => each !== modality) })
+    set({
+      modalities: isOn ? [...options.modalities, modality] : options.modalities.filter((each) => each !== modality),
+    })
   return (
     <div class="row options">
       <fieldset class="toggles">
-        <legend>Find</legend>
+        <legend>{options.modalities.length === 0 ? 'Any of' : 'Only'}</legend>
         {(model?.modalities ?? []).map((modality) => (
           <label key={modality}>
-            <input type="checkbox" checked={options.modalities.includes(modality)} onChange={(event) => toggle(modality, event.currentTarget.checked)} />
+            <input
+              type="checkbox"
+              checked={options.modalities.includes(modality)}
+              onChange={(event) => toggle(modality, event.currentTarget.checked)}
+            />
             <span>
               <KindMark kind={modality} /> {NAMES[modality]}
             </span>
           </label>
         ))}
-        {options.modalities.length === 0 && <span class="small muted">all kinds</span>}
       </fieldset>
       <label class="inline">
         Variety
@@ -118,7 +132,11 @@ function Options({ search: { options, set, canGround, isGroundable } }: { search
       </label>
       {canGround && (
         <label class="inline" title={isGroundable ? '' : 'Needs one text in the query'}>
-          <input type="checkbox" checked={options.ground} onChange={(event) => set({ ground: event.currentTarget.checked })} />
+          <input
+            type="checkbox"
+            checked={options.ground}
+            onChange={(event) => set({ ground: event.currentTarget.checked })}
+          />
           Point at it in pictures
         </label>
       )}
@@ -139,7 +157,9 @@ function Results({ search, actions }: { search: Search; actions: ItemActions }) 
         <CopyAs call={asking.call} />
       </div>
       {asking.error && <ProblemNote error={asking.error} />}
-      {asking.state === 'done' && hits.length === 0 && <p class="empty">Nothing here is of the kinds that you asked for.</p>}
+      {asking.state === 'done' && hits.length === 0 && (
+        <p class="empty">Nothing here is of the kinds that you asked for.</p>
+      )}
       {asking.state !== 'failed' && <Gallery items={hits} actions={actions} label="Found" />}
       {hits.length === options.limit && search.canShowMore && (
         <button type="button" class="more" onClick={search.showMore}>
@@ -153,8 +173,8 @@ function Results({ search, actions }: { search: Search; actions: ItemActions }) 
 const EXAMPLES: [string, Modality[]][] = [
   ['pizza', []],
   ['the sound of rain', ['audio']],
-  ['a flower', ['image']],
   ['helicopter', ['audio', 'image']],
+  ['strawberry', ['image']],
 ]
 
 /** What the collection holds, to look at and to start from. */

@@ -1,13 +1,21 @@
 /** The state of a search: its parts, what was asked, what came. Lives above the views, so that it outlasts a look elsewhere. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Schemas } from '../api/call.ts'
+import type { ProblemError } from '../api/client.ts'
 import { bytesAt } from '../api/media.ts'
-import { type Content, isGroundable, kindOfFile, likeCall, type Part, type SearchOptions, searchCall } from '../logic/parts.ts'
+import {
+  type Content,
+  isGroundable,
+  kindOfFile,
+  likeCall,
+  type Part,
+  type SearchOptions,
+  searchCall,
+} from '../logic/parts.ts'
 import { nameOf } from '../logic/words.ts'
 import { headsFor, type Session } from '../session.ts'
 import type { Shown } from '../ui/hit-card.tsx'
 import { asProblem, useAsk } from '../ui/hooks.ts'
-import type { ProblemError } from '../api/client.ts'
 
 export const PAGE = 24
 const MAX_LIMIT = 1000
@@ -25,7 +33,9 @@ export function contentOfFile(file: File): Content {
 export async function contentOfItem(item: Shown): Promise<Content> {
   const bytes = await bytesAt(item.media_url)
   const name = nameOf(item)
-  return item.modality === 'text' ? { kind: 'text', text: await bytes.text() } : { kind: item.modality, file: bytes, name }
+  return item.modality === 'text'
+    ? { kind: 'text', text: await bytes.text() }
+    : { kind: item.modality, file: bytes, name }
 }
 
 /** The chips, and the words in the field as one more. */
@@ -79,7 +89,6 @@ export function useSearch(session: Session, firstWords: string | undefined) {
     failure,
     canGround,
     isGroundable: isGroundable(query),
-    isEmpty: query.length === 0 && like === undefined,
     canShowMore: options.limit < (options.ground && canGround ? MAX_GROUNDED : MAX_LIMIT),
     setWords,
     setParts,

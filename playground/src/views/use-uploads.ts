@@ -52,12 +52,16 @@ export function useUploads(session: Session) {
     /** Whether what is left is on its way. */
     isRunning: list.some(({ state }) => state === 'sending'),
     add: (contents: readonly Content[]) => {
-      const added = contents.map((content): Upload => ({ key: ++lastKey.current, collection: session.collection, content, state: 'waiting' }))
+      const added = contents.map(
+        (content): Upload => ({ key: ++lastKey.current, collection: session.collection, content, state: 'waiting' }),
+      )
       setList((now) => [...now, ...added])
       start(added)
     },
     retry: () => {
-      const again = list.filter(({ state }) => state === 'failed' || state === 'waiting').map(({ error: _, ...each }): Upload => ({ ...each, state: 'waiting' }))
+      const again = list
+        .filter(({ state }) => state === 'failed' || state === 'waiting')
+        .map(({ error: _, ...each }): Upload => ({ ...each, state: 'waiting' }))
       setList((now) => now.map((each) => again.find(({ key }) => key === each.key) ?? each))
       start(again)
     },

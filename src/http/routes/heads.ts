@@ -101,7 +101,14 @@ export function boxBody([x1, y1, x2, y2]: GroundedPhrase['box']): Schemas['Box']
   return { x1, y1, x2, y2 }
 }
 
-function labelMapBody({ head, picture, width, height, data, labels }: LabelMap): Omit<Schemas['SegmentResponse'], 'model'> {
+function labelMapBody({
+  head,
+  picture,
+  width,
+  height,
+  data,
+  labels,
+}: LabelMap): Omit<Schemas['SegmentResponse'], 'model'> {
   const runs = runsOf(data)
   const places = new Map<number, number>()
   for (const [found, length] of runs) places.set(found, (places.get(found) ?? 0) + length)

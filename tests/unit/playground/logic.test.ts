@@ -2,11 +2,19 @@
 import { describe, expect, it } from 'vitest'
 import { eachOf } from '../../../playground/src/logic/each-of.ts'
 import { colourOf, pixelsOf } from '../../../playground/src/logic/label-map.ts'
-import { isGroundable, kindOfFile, likeCall, type Part, searchCall, signed, stepped } from '../../../playground/src/logic/parts.ts'
+import {
+  isGroundable,
+  kindOfFile,
+  likeCall,
+  type Part,
+  searchCall,
+  signed,
+  stepped,
+} from '../../../playground/src/logic/parts.ts'
 import { neighbour, project } from '../../../playground/src/logic/projection.ts'
+import { hashOf, parseRoute } from '../../../playground/src/logic/route.ts'
 import { peaksOf, wavOf } from '../../../playground/src/logic/sound.ts'
 import { bytesInWords, clock, counted, listOf, nameOf } from '../../../playground/src/logic/words.ts'
-import { hashOf, parseRoute } from '../../../playground/src/logic/route.ts'
 import { Contract } from '../../../src/http/openapi.ts'
 import { readWavFrames, readWavHeader } from '../../../src/media/wav.ts'
 
@@ -21,9 +29,18 @@ describe('parts to a request', () => {
 
   it('sends one text of weight 1 as it is, and several with their weights, as the contract has it', () => {
     expect(bodyOf([text('a dog')])).toEqual({ query: 'a dog', limit: 24 })
-    const weighted = bodyOf([text('snow'), text('people', -0.5)], { modalities: ['image'], diversity: 0.3, ground: true })
+    const weighted = bodyOf([text('snow'), text('people', -0.5)], {
+      modalities: ['image'],
+      diversity: 0.3,
+      ground: true,
+    })
     expect(weighted).toEqual({
-      query: { content: [{ type: 'text', text: 'snow' }, { type: 'text', text: 'people', weight: -0.5 }] },
+      query: {
+        content: [
+          { type: 'text', text: 'snow' },
+          { type: 'text', text: 'people', weight: -0.5 },
+        ],
+      },
       modalities: ['image'],
       limit: 24,
       diversity: 0.3,
@@ -79,8 +96,14 @@ describe('vectors to a map', () => {
     const points = project(vectors)
     expect(Math.max(...points.map(([x]) => x))).toBeCloseTo(1, 6)
     expect(Math.min(...points.map(([x]) => x))).toBeCloseTo(-1, 6)
-    const wide = correlation(points.map(([x]) => x), plane.map(([a]) => a))
-    const narrow = correlation(points.map(([, y]) => y), plane.map(([, b]) => b))
+    const wide = correlation(
+      points.map(([x]) => x),
+      plane.map(([a]) => a),
+    )
+    const narrow = correlation(
+      points.map(([, y]) => y),
+      plane.map(([, b]) => b),
+    )
     expect(Math.abs(wide)).toBeGreaterThan(0.99)
     expect(Math.abs(narrow)).toBeGreaterThan(0.99)
   })
@@ -99,11 +122,23 @@ describe('vectors to a map', () => {
   it('copes with none, one, and several that are the same', () => {
     expect(project([])).toEqual([])
     expect(project([[1, 2, 3]])).toEqual([[0, 0]])
-    expect(project([[1, 2], [1, 2]]).flat().every((value) => value === 0)).toBe(true)
+    expect(
+      project([
+        [1, 2],
+        [1, 2],
+      ])
+        .flat()
+        .every((value) => value === 0),
+    ).toBe(true)
   })
 
   it('goes to the neighbour in a direction, and stays where there is none', () => {
-    const points: [number, number][] = [[0, 0], [1, 0.1], [0.5, 3], [-1, 0]]
+    const points: [number, number][] = [
+      [0, 0],
+      [1, 0.1],
+      [0.5, 3],
+      [-1, 0],
+    ]
     expect(neighbour(points, 0, 'right')).toBe(1)
     expect(neighbour(points, 0, 'left')).toBe(3)
     expect(neighbour(points, 0, 'up')).toBe(1)
@@ -115,12 +150,16 @@ function correlation(a: number[], b: number[]): number {
   const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
   const [ma, mb] = [mean(a), mean(b)]
   const sum = (f: (i: number) => number) => a.reduce((total, _, i) => total + f(i), 0)
-  return sum((i) => (a[i]! - ma) * (b[i]! - mb)) / Math.sqrt(sum((i) => (a[i]! - ma) ** 2) * sum((i) => (b[i]! - mb) ** 2))
+  return (
+    sum((i) => (a[i]! - ma) * (b[i]! - mb)) / Math.sqrt(sum((i) => (a[i]! - ma) ** 2) * sum((i) => (b[i]! - mb) ** 2))
+  )
 }
 
 describe('sounds', () => {
   it('draws the loudest of each stretch, of the loudest of all', () => {
-    expect(peaksOf(Float32Array.of(0, 0.1, -0.5, 0.2, 0, 0.25), 3)).toEqual([0.2, 1, 0.5].map((x) => expect.closeTo(x, 6)))
+    expect(peaksOf(Float32Array.of(0, 0.1, -0.5, 0.2, 0, 0.25), 3)).toEqual(
+      [0.2, 1, 0.5].map((x) => expect.closeTo(x, 6)),
+    )
     expect(peaksOf(new Float32Array(4), 2)).toEqual([0, 0])
     expect(peaksOf(Float32Array.of(1), 3)).toHaveLength(3)
   })
@@ -135,7 +174,14 @@ describe('sounds', () => {
 })
 
 it('colours a label map run by run, and leaves hidden classes clear', () => {
-  const map = { width: 2, height: 2, runs: [[1, 3], [0, 1]] }
+  const map = {
+    width: 2,
+    height: 2,
+    runs: [
+      [1, 3],
+      [0, 1],
+    ],
+  }
   expect(Array.from(pixelsOf(map).slice(0, 4))).toEqual([...colourOf(1), 255])
   expect(Array.from(pixelsOf(map).slice(12))).toEqual([...colourOf(0), 255])
   expect(Array.from(pixelsOf(map, new Set([0])).slice(12))).toEqual([...colourOf(0), 0])

@@ -50,7 +50,10 @@ const CALLS: Record<string, ApiCall> = {
 const RUNNERS: Record<Language, (code: string) => Promise<string>> = {
   curl: async (code) => (await run('bash', ['-c', `${code} -sS`], { cwd: dir })).stdout,
   TypeScript: async (code) => {
-    await writeFile(join(dir, 'snippet.mjs'), code.replace('console.log(await response.json())', 'console.log(await response.text())'))
+    await writeFile(
+      join(dir, 'snippet.mjs'),
+      code.replace('console.log(await response.json())', 'console.log(await response.text())'),
+    )
     return (await run(process.execPath, ['snippet.mjs'], { cwd: dir })).stdout
   },
   Python: async (code) => {
@@ -64,7 +67,8 @@ beforeAll(async () => {
   origin = await h.app.listen({ host: '127.0.0.1', port: 0 })
   dir = await mkdtemp(join(tmpdir(), 'onepeace-snippets-'))
   await writeFile(join(dir, FILE), png(30, 20))
-  for (const name of ['things', 'others']) await h.app.inject({ method: 'POST', url: '/v1/collections', payload: { name } })
+  for (const name of ['things', 'others'])
+    await h.app.inject({ method: 'POST', url: '/v1/collections', payload: { name } })
   await h.app.inject({ method: 'POST', url: '/v1/collections/things/items', payload: { id: 'words', input: WORDS } })
 })
 afterAll(async () => {

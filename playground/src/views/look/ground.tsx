@@ -33,7 +33,12 @@ export function GroundPanel({ subject, head, onAnswer }: GroundProps) {
       <p class="small muted">A box is drawn for each, there or not; the score tells more.</p>
       <label class="field">
         Phrases, between commas
-        <input type="text" placeholder="the red car, a dog on the left" value={phrases} onInput={(event) => setPhrases(event.currentTarget.value)} />
+        <input
+          type="text"
+          placeholder="the red car, a dog on the left"
+          value={phrases}
+          onInput={(event) => setPhrases(event.currentTarget.value)}
+        />
       </label>
       <div class="row">
         <button type="submit" class="primary" disabled={list.length === 0 || asking.state === 'busy'}>

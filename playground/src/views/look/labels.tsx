@@ -41,7 +41,9 @@ export function LabelsPanel({ subject }: { subject: Content }) {
         Sentence around each (optional)
         <input
           type="text"
-          placeholder={{ image: 'a photo of a {}', audio: 'This is a sound of {}', text: '{}', file: '{}' }[subject.kind]}
+          placeholder={
+            { image: 'a photo of a {}', audio: 'This is a sound of {}', text: '{}', file: '{}' }[subject.kind]
+          }
           value={template}
           onInput={(event) => setTemplate(event.currentTarget.value)}
         />
@@ -56,7 +58,11 @@ export function LabelsPanel({ subject }: { subject: Content }) {
       {asking.answer && (
         <Bars
           label="Labels, best first"
-          rows={asking.answer.results.map(({ label, probability, score }) => ({ label, share: probability, note: `cos ${score.toFixed(3)}` }))}
+          rows={asking.answer.results.map(({ label, probability, score }) => ({
+            label,
+            share: probability,
+            note: `cos ${score.toFixed(3)}`,
+          }))}
         />
       )}
     </form>
@@ -113,14 +119,21 @@ export function AskPanel({ subject, heads }: { subject: Content; heads: Schemas[
         <input type="text" value={candidates} onInput={(event) => setCandidates(event.currentTarget.value)} />
       </label>
       <div class="row">
-        <button type="submit" class="primary" disabled={question.trim() === '' || (needsCandidates && list.length === 0) || asking.state === 'busy'}>
+        <button
+          type="submit"
+          class="primary"
+          disabled={question.trim() === '' || (needsCandidates && list.length === 0) || asking.state === 'busy'}
+        >
           Ask
         </button>
         <CopyAs call={asking.call} />
       </div>
       {asking.error && <ProblemNote error={asking.error} />}
       {asking.answer && (
-        <Bars label="Answers, best first" rows={asking.answer.answers.slice(0, BEST).map(({ answer, score }) => ({ label: answer, share: score }))} />
+        <Bars
+          label="Answers, best first"
+          rows={asking.answer.answers.slice(0, BEST).map(({ answer, score }) => ({ label: answer, share: score }))}
+        />
       )}
     </form>
   )

@@ -2,7 +2,7 @@
 import { useEffect, useRef } from 'preact/hooks'
 import type { Schemas } from '../../api/call.ts'
 import { segmentCall } from '../../api/calls.ts'
-import { colourOf, cssOf, pixelsOf } from '../../logic/label-map.ts'
+import { colourOf, cssOf, isGround, pixelsOf } from '../../logic/label-map.ts'
 import type { Content } from '../../logic/parts.ts'
 import { CopyAs } from '../../ui/copy-as.tsx'
 import { useAsk } from '../../ui/hooks.ts'
@@ -20,7 +20,7 @@ export function Mask({ answer: { map }, hidden }: MaskProps) {
     const pixels = new ImageData(pixelsOf(map, hidden), map.width, map.height)
     canvas.current!.getContext('2d')!.putImageData(pixels, 0, 0)
   }, [map, hidden])
-  return <canvas ref={canvas} class="mask" width={map.width} height={map.height} aria-hidden="true" />
+  return <canvas ref={canvas} class="mask" width={map.width} height={map.height} />
 }
 
 interface MaskPanelProps {
@@ -35,7 +35,9 @@ export function MaskPanel({ subject, head, onAnswer, hidden, onHidden }: MaskPan
   const [asking, ask] = useAsk<Schemas['SegmentResponse']>()
   const draw = async () => {
     const answer = await ask(segmentCall(subject, head.name))
-    if (answer) onAnswer(answer)
+    if (!answer) return
+    onAnswer(answer)
+    onHidden(new Set(answer.classes.filter(({ label }) => isGround(label)).map((one) => one.class)))
   }
   const toggle = (index: number, isShown: boolean) => {
     const next = new Set(hidden)
@@ -61,7 +63,11 @@ export function MaskPanel({ subject, head, onAnswer, hidden, onHidden }: MaskPan
           {asking.answer.classes.map(({ class: index, label, share }) => (
             <li key={index}>
               <label>
-                <input type="checkbox" checked={!hidden.has(index)} onChange={(event) => toggle(index, event.currentTarget.checked)} />
+                <input
+                  type="checkbox"
+                  checked={!hidden.has(index)}
+                  onChange={(event) => toggle(index, event.currentTarget.checked)}
+                />
                 <span class="swatch" style={{ background: cssOf(colourOf(index)) }} />
                 <span class="name">{label}</span>
                 <span class="small muted">{(share * 100).toFixed(share < 0.01 ? 1 : 0)} %</span>
