@@ -18,7 +18,7 @@ export const PAGE_PATHS: readonly string[] = [...Object.keys(PAGES), '/assets/:f
 const HEADERS = {
   'content-security-policy':
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob: data:; " +
-    "connect-src 'self' blob: data:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'permissions-policy': 'camera=(self), microphone=(self), geolocation=(), display-capture=()',
   'referrer-policy': 'no-referrer',
   'cross-origin-opener-policy': 'same-origin',
