@@ -23,7 +23,7 @@ module.exports = {
       name: 'siblings-do-not-import-each-other',
       severity: 'error',
       from: { path: `^src/(${SERVER_ROOMS})/` },
-      to: { path: '^src/', pathNot: ['^src/$1/', '^src/(errors|modality|serial)\\.ts$', '^src/bundle/'] },
+      to: { path: '^src/', pathNot: ['^src/$1/', '^src/(errors|gathering|modality|serial)\\.ts$', '^src/bundle/'] },
     },
     {
       name: 'converter-never-imports-the-server',
@@ -56,6 +56,12 @@ module.exports = {
       to: { path: '^src/(http|commands)/' },
     },
     {
+      name: 'mcp-is-a-client-and-knows-nothing-of-the-server',
+      severity: 'error',
+      from: { path: '^src/mcp/' },
+      to: { path: '^src/', pathNot: '^src/mcp/' },
+    },
+    {
       name: 'only-the-composition-root-reads-the-config',
       severity: 'error',
       from: { path: '^src/(http|services)/' },
@@ -65,7 +71,15 @@ module.exports = {
     onlyIn('@lancedb', '^src/vectors/lancedb\\.ts$'),
     onlyIn('@qdrant', '^src/vectors/qdrant\\.ts$'),
     onlyIn('prom-client', '^src/http/metrics\\.ts$'),
+    onlyIn('@modelcontextprotocol', '^src/mcp/'),
     onlyIn('sharp', '^src/media/image\\.ts$'),
+    onlyIn('@opentelemetry', '^src/telemetry/'),
+    {
+      name: 'telemetry-knows-none-of-the-rooms',
+      severity: 'error',
+      from: { path: '^src/telemetry/' },
+      to: { path: '^src/', pathNot: '^src/telemetry/' },
+    },
     {
       name: 'no-dev-packages-in-src',
       severity: 'error',

@@ -46,6 +46,7 @@ for (let n = 0; n < ITEMS; n += 5000) {
 await table.optimize()
 table.close()
 const store = new LanceVectorStore(dir)
+await store.createItem('bench', item(ITEMS)) // behind the index, which is made when the table opens
 console.log(`${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}`)
 console.log(`${ITEMS} items of ${DIM} values`)
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 const executable = fileURLToPath(new URL('../bin/onepeace.js', import.meta.url))
 
-/** `measure(url)` against a fresh service, which is stopped afterwards. */
+/** `measure(url, pid)` against a fresh service, which is stopped afterwards. */
 export async function withService(measure) {
   const dataDir = await mkdtemp(join(tmpdir(), 'onepeace-bench-'))
   const child = spawn(process.execPath, [executable, 'serve', '--port', '0', '--data', dataDir], {
@@ -15,7 +15,7 @@ export async function withService(measure) {
   })
   const exited = new Promise((resolve) => child.once('exit', resolve))
   try {
-    await measure(await listeningUrl(child))
+    await measure(await listeningUrl(child), child.pid)
   } finally {
     child.kill('SIGTERM')
     await exited

@@ -3,7 +3,7 @@
  * over the default. Everything wrong is said at once.
  */
 import { fileURLToPath } from 'node:url'
-import { DEFAULT_LIMITS, type Limits } from './services/limits.ts'
+import { type Admission, DEFAULT_ADMISSION, DEFAULT_LIMITS, type Limits } from './services/limits.ts'
 
 export interface Config {
   /** Address to listen on. */
@@ -23,7 +23,11 @@ export interface Config {
   remoteFetch: boolean
   /** Requests a minute of a key, or of an address where no key is asked for; 0 for no limit, undefined for the preset. */
   rateLimit: number | undefined
+  /** Requests, and bytes of their bodies, in work at once; what comes beyond is refused with a 503. */
+  admission: Readonly<Admission>
   logLevel: LogLevel
+  /** Whether a collector of traces is configured, by OpenTelemetry's own variables. */
+  tracing: boolean
   limits: Readonly<Limits>
 }
 
@@ -60,11 +64,32 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     noAuth: flags.auth === false || isYes('ONEPEACE_NO_AUTH', env, wrong),
     remoteFetch: isYes('ONEPEACE_REMOTE_FETCH', env, wrong, true),
     rateLimit: rateLimitOf(env.ONEPEACE_RATE_LIMIT, wrong),
+    admission: Object.freeze(admissionOf(env, wrong)),
     logLevel: logLevelOf(env.ONEPEACE_LOG_LEVEL ?? 'warn', wrong),
+    tracing: Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT || env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT),
     limits: Object.freeze(limitsOf(env, wrong)),
   }
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'))
   return Object.freeze(config)
+}
+
+/** Where a command that is a client finds the service. */
+export interface ClientConfig {
+  url: string
+  apiKey: string | undefined
+}
+
+export interface ClientFlags {
+  url?: string | undefined
+}
+
+/** The key comes from the environment alone: what stands in a command line, others can read. @throws ConfigError */
+export function loadClientConfig(flags: ClientFlags, env: NodeJS.ProcessEnv = process.env): Readonly<ClientConfig> {
+  const url = flags.url ?? (env.ONEPEACE_URL || 'http://127.0.0.1:8080')
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    throw new ConfigError(`The address of the service must be like http://127.0.0.1:8080, not '${url}'.`)
+  }
+  return Object.freeze({ url, apiKey: env.ONEPEACE_API_KEY || undefined })
 }
 
 /** `maxRequestBytes` is ONEPEACE_MAX_REQUEST_BYTES, and so on. */
@@ -75,6 +100,15 @@ function limitsOf(env: NodeJS.ProcessEnv, wrong: string[]): Limits {
     return [name, text === undefined ? preset : wholeNumber(text, variable, 1, Number.MAX_SAFE_INTEGER, wrong)]
   })
   return Object.fromEntries(entries) as Limits
+}
+
+function admissionOf(env: NodeJS.ProcessEnv, wrong: string[]): Admission {
+  const setting = (variable: string, preset: number) =>
+    wholeNumber(env[variable] ?? String(preset), variable, 1, Number.MAX_SAFE_INTEGER, wrong)
+  return {
+    maxRequests: setting('ONEPEACE_MAX_IN_FLIGHT', DEFAULT_ADMISSION.maxRequests),
+    maxBytes: setting('ONEPEACE_MAX_IN_FLIGHT_BYTES', DEFAULT_ADMISSION.maxBytes),
+  }
 }
 
 function wholeNumber(text: string, what: string, min: number, max: number, wrong: string[]): number {

@@ -16,6 +16,7 @@ export const ERROR_CODES = [
   'media-too-large',
   'unsupported-by-model',
   'unprocessable-content',
+  'idempotency-key-reused',
   'rate-limited',
   'internal',
   'overloaded',

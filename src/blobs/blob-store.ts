@@ -10,9 +10,10 @@
  */
 import { randomUUID, webcrypto } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
+import { createSynced, fsyncFolder, whyUnwritable } from '../durable.ts'
 import { DomainError } from '../errors.ts'
 import { KeyedSerial } from '../serial.ts'
 
@@ -55,7 +56,7 @@ export class BlobStore {
     const path = this.#path(sha256)
     if ((await sizeOf(path)) === bytes.length) return
     const incoming = join(this.#dir, INCOMING, randomUUID())
-    await writeDurably(incoming, bytes)
+    await createSynced(incoming, bytes)
     const shelf = join(this.#dir, sha256.slice(0, 2))
     if ((await mkdir(shelf, { recursive: true })) !== undefined) await fsyncFolder(this.#dir)
     await rename(incoming, path)
@@ -119,34 +120,7 @@ async function sizeOf(path: string): Promise<number | undefined> {
   }
 }
 
-async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(path, 'wx')
-  try {
-    await handle.writeFile(bytes)
-    await handle.sync()
-  } catch (error) {
-    await rm(path, { force: true }) // what was written of it takes room on a disk that is full
-    throw error
-  } finally {
-    await handle.close()
-  }
-}
-
-const FULL = ['ENOSPC', 'EDQUOT']
-
 function unwritable(cause: NodeJS.ErrnoException): DomainError {
-  const why = FULL.includes(cause.code ?? '') ? 'the disk is full' : 'its folder cannot be written'
-  const message = `The original could not be kept, as ${why}; nothing was stored. The operator has to mend it.`
+  const message = `The original could not be kept, as ${whyUnwritable(cause)}; nothing was stored. The operator has to mend it.`
   return new DomainError('vector-store-unavailable', message, { cause, retryAfterS: 30 })
-}
-
-/** Makes a new name in a folder durable. Windows cannot fsync a folder and journals names by itself. */
-async function fsyncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const handle = await open(path, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }

@@ -10,24 +10,27 @@ import type { Encoder, OnBatch } from '../encoder/encoder.ts'
 import { openLocalEncoder } from '../encoder/local-encoder.ts'
 import { Metrics } from '../http/metrics.ts'
 import type { AppDeps, TenantServices } from '../http/route.ts'
+import { WriteJournal } from '../journal/write-journal.ts'
 import { MediaDecoder } from '../media/decoder.ts'
 import { RemoteFetcher } from '../media/remote-fetch.ts'
 import { sniffMedia } from '../media/sniff.ts'
 import { AudioPreparer } from '../preprocess/preparer.ts'
 import { Tokenizer } from '../preprocess/tokenizer.ts'
 import { CollectionService } from '../services/collections.ts'
-import { ContentEncoder } from '../services/content.ts'
+import { ContentEncoder, type ContentEncoderDeps } from '../services/content.ts'
 import { EmbedService } from '../services/embed.ts'
-import { HeadService } from '../services/heads.ts'
+import { HeadService, type HeadServiceDeps } from '../services/heads.ts'
 import { ItemService } from '../services/index-items.ts'
 import type { Limits } from '../services/limits.ts'
 import { MediaKeeper } from '../services/media-keeper.ts'
 import { type ModelInfo, ModelService } from '../services/models.ts'
 import { PointingService } from '../services/pointing.ts'
 import { SearchService } from '../services/search.ts'
+import { WriteOnce } from '../services/write-once.ts'
 import { ZeroShotService } from '../services/zero-shot.ts'
+import { stage } from '../telemetry/request-trace.ts'
+import { staged, watched } from '../telemetry/watched.ts'
 import { LanceVectorStore } from '../vectors/lancedb.ts'
-import { observedStore } from '../vectors/observed-store.ts'
 import { QdrantVectorStore } from '../vectors/qdrant.ts'
 import type { VectorStore } from '../vectors/store.ts'
 import { TenantVectorStore } from '../vectors/tenant-store.ts'
@@ -47,6 +50,11 @@ export interface Services extends AppDeps {
   close(): Promise<void>
 }
 
+/** What `ContentEncoder` and `HeadService` are made of. */
+type ModelDeps = Omit<ContentEncoderDeps, 'tokenizer'> &
+  Pick<HeadServiceDeps, 'tokenizer'> &
+  Pick<ContentEncoderDeps, 'tokenizer'>
+
 type ModelConfig = Pick<Config, 'modelDir' | 'limits' | 'remoteFetch'>
 
 /** Returns before the model is loaded; `encoder.ready()` tells when it is. @throws BundleError */
@@ -61,15 +69,44 @@ export async function openModel({ modelDir, limits, remoteFetch }: ModelConfig, 
     enabled: remoteFetch,
   })
   const tokenizer = await loadTokenizer(bundle)
-  const content = new ContentEncoder({ encoder, tokenizer, sniff: sniffMedia, media, audio, fetcher, limits })
   return {
     info: await infoOf(bundle, limits),
     encoder,
-    content,
-    heads: new HeadService({ encoder, content, tokenizer, limits }),
+    ...connectModel({ encoder, tokenizer, sniff: sniffMedia, media, audio, fetcher, limits }),
     close: async () => {
       await Promise.allSettled([encoder.close(), media.close(), audio.close()])
     },
+  }
+}
+
+/** Joins the parts of the model's half, each call of one a stage of its request; tests give their own. */
+export function connectModel({ limits, ...deps }: ModelDeps): Pick<ModelHalf, 'content' | 'heads'> {
+  const { tokenizer, fetcher } = deps
+  const encoder = staged(deps.encoder, 'encode', ['encode', 'runHead'])
+  const content = new ContentEncoder({
+    ...deps,
+    encoder,
+    limits,
+    media: staged(deps.media, 'decode', ['decode', 'thumbnail']),
+    audio: staged(deps.audio, 'decode', ['prepare']),
+    ...(fetcher && { fetcher: staged(fetcher, 'fetch', ['fetch']) }),
+  })
+  return { content, heads: new HeadService({ encoder, content, tokenizer, limits }) }
+}
+
+function watchedStore(store: VectorStore, metrics: Metrics): VectorStore {
+  return watched(store, (operation, call) =>
+    stage('store', () => timed(call, (tookMs) => metrics.storeCalled(operation, tookMs)), { operation }),
+  )
+}
+
+/** @param tell how long it took, whether it succeeded or not */
+async function timed<T>(call: () => Promise<T>, tell: (tookMs: number) => void): Promise<T> {
+  const began = performance.now()
+  try {
+    return await call()
+  } finally {
+    tell(performance.now() - began)
   }
 }
 
@@ -92,15 +129,17 @@ export async function openServices(config: Config): Promise<Services> {
 }
 
 async function openStore(config: Config, model: ModelHalf, data: DataDir, metrics: Metrics): Promise<Services> {
-  const store = observedStore(vectorStoreOf(config, data), metrics.storeCalled)
+  const store = vectorStoreOf(config, data)
   const isEmbedded = config.qdrantUrl === undefined
   const blobs = new BlobStore(isEmbedded ? data.blobsDir : data.qdrantBlobsDir)
-  const { keeper, ...services } = connectServices(model, store, blobs, metrics)
+  const { keeper, ...services } = connectServices(model, store, blobs, new WriteJournal(data.journalDir), metrics)
   // A server that is another, or empty, would refer to nothing: what a crash left there takes room, but is never worth the risk.
   if (isEmbedded) await keeper.sweep()
+  await services.writeOnce.sweep()
   return {
     ...services,
     close: async () => {
+      services.writeOnce.close()
       await model.close()
       await keeper.settled()
       await store.close()
@@ -121,10 +160,12 @@ export function vectorStoreOf(
 /** Joins the parts; tests give their own. */
 export function connectServices(
   { info, encoder, content, heads }: Pick<ModelHalf, 'info' | 'encoder' | 'content' | 'heads'>,
-  store: VectorStore,
+  plainStore: VectorStore,
   blobs: BlobStore,
+  journal: WriteJournal,
   metrics = new Metrics(),
 ): AppDeps & { keeper: MediaKeeper } {
+  const store = watchedStore(plainStore, metrics)
   const models = new ModelService(info, encoder)
   const keeper = new MediaKeeper(blobs, store)
   const connectTenant = (tenant: string): TenantServices => {
@@ -145,6 +186,7 @@ export function connectServices(
     content,
     metrics,
     embed: new EmbedService(content, models),
+    writeOnce: new WriteOnce(journal),
     zeroShot: new ZeroShotService(content, models),
     forTenant: remembered(connectTenant),
   }

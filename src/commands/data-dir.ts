@@ -5,6 +5,7 @@
  *   <dir>/lock                 who uses it: host, process, when that process began, and a sign of life (its mtime)
  *   <dir>/keys.json            the keys' hashes, needing no lock (src/auth/)
  *   <dir>/vectors/  <dir>/blobs/          the embedded store and the originals of its items
+ *   <dir>/journal/                        writes under an Idempotency-Key
  *   <dir>/qdrant-blobs/                   the originals of items whose vectors are on a Qdrant server
  *
  * A lock outlives `kill -9`, so one is taken over when its holder is proven gone: on this host, no such process, or one
@@ -38,6 +39,7 @@ export interface DataDir {
   blobsDir: string
   /** Apart from the embedded store's, as neither store knows what the other refers to. */
   qdrantBlobsDir: string
+  journalDir: string
   /** Lets the next process in. */
   release(): Promise<void>
 }
@@ -52,6 +54,7 @@ export async function openDataDir(dir: string): Promise<DataDir> {
     vectorsDir: join(dir, 'vectors'),
     blobsDir: join(dir, 'blobs'),
     qdrantBlobsDir: join(dir, 'qdrant-blobs'),
+    journalDir: join(dir, 'journal'),
     release: async () => {
       clearInterval(pulse)
       await rm(path, { force: true })

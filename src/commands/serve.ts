@@ -20,9 +20,10 @@ export async function serve(flags: ServeFlags): Promise<void> {
   const config = loadConfig(flags)
   const keys = config.noAuth ? undefined : await KeyRing.open(config.dataDir)
   await assertSafe(config.host, keys)
+  const stopTracing = config.tracing ? (await import('../telemetry/tracing.ts')).startTracing('onepeace') : undefined
   const services = await openServices(config)
   const app = await buildApp({ ...config, keys }, services)
-  const stopping = stopOnSignal(app, services)
+  const stopping = stopOnSignal(app, services, stopTracing)
   try {
     await listen(app, config)
   } catch (error) {
@@ -71,7 +72,7 @@ function urlOf(app: FastifyInstance, { host, port }: Config): string {
 }
 
 /** @returns aborted from the first signal on. First signal: no new requests, finish those in flight, close model and store. Second signal: at once. */
-function stopOnSignal(app: FastifyInstance, services: Services): AbortSignal {
+function stopOnSignal(app: FastifyInstance, services: Services, stopTracing?: () => Promise<void>): AbortSignal {
   const stopping = new AbortController()
   setMaxListeners(0, stopping.signal) // each sample being added listens
   const stop = () => {
@@ -81,6 +82,7 @@ function stopOnSignal(app: FastifyInstance, services: Services): AbortSignal {
     void app
       .close()
       .then(() => services.close())
+      .then(() => stopTracing?.())
       .then(
         () => process.exit(0),
         (error: unknown) => {

@@ -1,18 +1,19 @@
 /**
  * Puts the HTTP surface together, without listening: tests inject requests, `onepeace serve` opens the socket.
  *
- *   onRequest: host and origin ─► key ─► rate ─► deadline ─► size ─► parameters against the contract
+ *   onRequest: host and origin ─► key ─► rate ─► admission ─► deadline ─► size ─► parameters against the contract
  *   handler:   body against the contract ─► service ─► JSON
  *   errors:    problem+json, whatever they are
  */
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import multipart from '@fastify/multipart'
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import type { KeyRing } from '../auth/key-ring.ts'
-import type { Limits } from '../services/limits.ts'
+import { type Admission, DEFAULT_ADMISSION, type Limits } from '../services/limits.ts'
 import { Contract, type Operation } from './openapi.ts'
 import { registerPages } from './pages.ts'
+import { registerAdmission } from './plugins/admission.ts'
 import { registerAuthentication } from './plugins/authenticate.ts'
 import { registerDeadline } from './plugins/deadline.ts'
 import { isLoopback, registerLoopbackGuard } from './plugins/loopback-guard.ts'
@@ -20,6 +21,7 @@ import { registerObservation } from './plugins/observe.ts'
 import { registerProblemDetails, sendProblem } from './plugins/problem-details.ts'
 import { registerRateLimit } from './plugins/rate-limit.ts'
 import { registerRequestId, requestIdOf } from './plugins/request-id.ts'
+import { registerUnusedConnections } from './plugins/unused-connections.ts'
 import { HttpProblem, problemOf } from './problems.ts'
 import type { AddRoute, AppDeps } from './route.ts'
 import { batchRoutes } from './routes/batch.ts'
@@ -39,8 +41,12 @@ export interface AppConfig {
   keys: KeyRing | undefined
   /** Requests a minute of a key or address; 0 for no limit, undefined for 600 a key. */
   rateLimit?: number | undefined
-  /** Level of the log on stderr; `silent` in tests. */
+  /** How much is in work at once; `DEFAULT_ADMISSION` if absent. */
+  admission?: Admission
+  /** Level of the log; `silent` in tests. */
   logLevel: string
+  /** Where the log goes, a line of JSON an entry; stderr if absent. */
+  log?: { write(line: string): void }
 }
 
 /** Ids of 256 characters, each up to four bytes of UTF-8, each byte three characters in a URL. */
@@ -53,7 +59,8 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
   const app = fastify({
     bodyLimit: config.limits.maxRequestBytes,
     genReqId: requestIdOf,
-    logger: config.logLevel === 'silent' ? false : { level: config.logLevel, stream: process.stderr },
+    logger: loggerOf(config),
+    logController: new LogController({ disableRequestLogging: true }), // its lines bear the query string; `observe.ts` writes one that does not
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     forceCloseConnections: 'idle',
     return503OnClosing: true,
@@ -63,12 +70,14 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
   app.removeContentTypeParser('text/plain')
   app.addContentTypeParser('application/x-ndjson', (_request, body, done) => done(null, body))
   await app.register(multipart, { limits: formLimits(config.limits) })
+  registerUnusedConnections(app)
   registerRequestId(app)
   registerObservation(app, deps.metrics)
   registerProblemDetails(app, contract)
   if (isLoopback(config.host)) registerLoopbackGuard(app)
   registerAuthentication(app, config.host, config.keys)
   await registerRateLimit(app, config.rateLimit)
+  registerAdmission(app, config.admission ?? DEFAULT_ADMISSION, config.limits.maxRequestBytes)
   registerDeadline(app)
   registerSizeCheck(app)
   // biome-ignore lint/suspicious/noExplicitAny: a decorator must be declared before it has a value
@@ -76,6 +85,13 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
   addRoutes(app, contract, deps)
   await registerPages(app)
   return app
+}
+
+/** Whatever fastify itself would tell of a request is told without its URL, which bears ids and filters. */
+function loggerOf({ logLevel, log }: AppConfig) {
+  if (logLevel === 'silent') return false
+  const req = ({ method }: FastifyRequest) => ({ method })
+  return { level: logLevel, stream: log ?? process.stderr, serializers: { req } }
 }
 
 function addRoutes(app: FastifyInstance, contract: Contract, deps: AppDeps): void {
@@ -90,7 +106,7 @@ function addRoutes(app: FastifyInstance, contract: Contract, deps: AppDeps): voi
         if (contentType !== undefined) checkContentType(request, contentType)
         checkParameters(contract, operation, request)
       },
-      handler,
+      handler: (request, reply) => request.trace.run(() => handler(request, reply)),
     })
   }
   const context = { add, contract, deps }

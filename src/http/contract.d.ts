@@ -950,7 +950,12 @@ export interface components {
             status: "live" | "ready";
         };
         /** @enum {string} */
-        ProblemCode: "invalid-request" | "unauthenticated" | "forbidden" | "not-found" | "method-not-allowed" | "conflict" | "payload-too-large" | "unsupported-media-type" | "range-not-satisfiable" | "undecodable-media" | "input-too-long" | "media-too-large" | "unsupported-by-model" | "unprocessable-content" | "rate-limited" | "internal" | "overloaded" | "encoder-unavailable" | "vector-store-unavailable" | "deadline-exceeded";
+        ProblemCode: "invalid-request" | "unauthenticated" | "forbidden" | "not-found" | "method-not-allowed" | "conflict" | "payload-too-large" | "unsupported-media-type" | "range-not-satisfiable" | "undecodable-media" | "input-too-long" | "media-too-large" | "unsupported-by-model" | "unprocessable-content" | "idempotency-key-reused" | "rate-limited" | "internal" | "overloaded" | "encoder-unavailable" | "vector-store-unavailable" | "deadline-exceeded";
+        Finding: {
+            /** @description RFC 6901 pointer into the body; parameters are `/query/…` and the like. */
+            pointer?: string;
+            detail: string;
+        };
         /**
          * @description RFC 9457.
          * @example {
@@ -983,12 +988,14 @@ export interface components {
             request_id: string;
             /** @description Which of several inputs failed. */
             index?: number;
+            /** @description Detail, title and code as OpenAI's clients look for them; from `/v1/embeddings` and `/v1/models` only. */
+            error?: {
+                message: string;
+                type: string;
+                code: components["schemas"]["ProblemCode"];
+            };
             /** @description Every finding of a validation. */
-            errors?: {
-                /** @description RFC 6901 pointer into the body; parameters are `/query/…` and the like. */
-                pointer?: string;
-                detail: string;
-            }[];
+            errors?: components["schemas"]["Finding"][];
         };
     };
     responses: {
@@ -1074,7 +1081,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `undecodable-media`, `media-too-large` (pixels, length), `input-too-long` (text), `unsupported-by-model` (modality, dimensions), or `unprocessable-content` (empty content, parts that cancel out, several parts in an item). */
+        /** @description `undecodable-media`, `media-too-large` (pixels, length), `input-too-long` (text), `unsupported-by-model` (modality, dimensions), `unprocessable-content` (empty content, parts that cancel out, several parts in an item), or `idempotency-key-reused`. */
         Unprocessable: {
             headers: {
                 [name: string]: unknown;
@@ -1127,6 +1134,12 @@ export interface components {
         Collection: components["schemas"]["CollectionName"];
         /** @description Id of an item, percent-encoded. */
         ItemId: components["schemas"]["ItemId"];
+        /**
+         * @description Names this request, so that it can be sent again: a repeat within 24 hours writes nothing and gets the first answer again,
+         *     marked `idempotent-replayed: true`, even if the service died in between; with another request the key is refused (422).
+         *     Refusals (4xx) are not kept. In a batch, each line by its number is a request of its own.
+         */
+        IdempotencyKey: string;
         /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
         TimeoutMs: number;
     };
@@ -1138,6 +1151,8 @@ export interface components {
         ServerTiming: string;
         /** @description Path of what was made. */
         Location: string;
+        /** @description `true` where the answer is that of an earlier request with the same `Idempotency-Key`. */
+        IdempotentReplayed: string;
         /** @description Names the bytes, by the SHA-256 of the original; in quotes. */
         ETag: string;
         /** @description `Bearer`. */
@@ -1438,6 +1453,12 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /**
+                 * @description Names this request, so that it can be sent again: a repeat within 24 hours writes nothing and gets the first answer again,
+                 *     marked `idempotent-replayed: true`, even if the service died in between; with another request the key is refused (422).
+                 *     Refusals (4xx) are not kept. In a batch, each line by its number is a request of its own.
+                 */
+                "idempotency-key"?: components["parameters"]["IdempotencyKey"];
                 /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
                 "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
             };
@@ -1455,6 +1476,7 @@ export interface operations {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     "server-timing": components["headers"]["ServerTiming"];
+                    "idempotent-replayed": components["headers"]["IdempotentReplayed"];
                     location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
@@ -1469,6 +1491,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
@@ -1595,6 +1618,12 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /**
+                 * @description Names this request, so that it can be sent again: a repeat within 24 hours writes nothing and gets the first answer again,
+                 *     marked `idempotent-replayed: true`, even if the service died in between; with another request the key is refused (422).
+                 *     Refusals (4xx) are not kept. In a batch, each line by its number is a request of its own.
+                 */
+                "idempotency-key"?: components["parameters"]["IdempotencyKey"];
                 /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
                 "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
             };
@@ -1616,6 +1645,7 @@ export interface operations {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     "server-timing": components["headers"]["ServerTiming"];
+                    "idempotent-replayed": components["headers"]["IdempotentReplayed"];
                     location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
@@ -1642,6 +1672,12 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /**
+                 * @description Names this request, so that it can be sent again: a repeat within 24 hours writes nothing and gets the first answer again,
+                 *     marked `idempotent-replayed: true`, even if the service died in between; with another request the key is refused (422).
+                 *     Refusals (4xx) are not kept. In a batch, each line by its number is a request of its own.
+                 */
+                "idempotency-key"?: components["parameters"]["IdempotencyKey"];
                 /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
                 "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
             };

@@ -34,9 +34,10 @@ export async function registerPages(app: FastifyInstance, dir = PAGES_DIR): Prom
       return send(reply, file, { maxAge: 0 })
     })
   }
-  app.get<{ Params: { file: string } }>('/assets/:file', async ({ params }, reply) =>
-    send(reply, `assets/${params.file}`, { maxAge: YEAR_MS, immutable: true }),
-  )
+  app.get<{ Params: { file: string } }>('/assets/:file', async ({ params }, reply) => {
+    if (!/^[\w.-]+$/.test(params.file)) return reply.callNotFound()
+    return send(reply, `assets/${params.file}`, { maxAge: YEAR_MS, immutable: true })
+  })
 }
 
 /** Names of assets bear a hash of what they hold, so that they may be kept; pages are asked for again. */

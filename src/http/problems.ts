@@ -31,6 +31,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode | 'method-not-allowed' | 'range
   'media-too-large': { status: 422, title: 'The picture or sound is too large' },
   'unsupported-by-model': { status: 422, title: 'The model cannot do this' },
   'unprocessable-content': { status: 422, title: 'The content makes no vector' },
+  'idempotency-key-reused': { status: 422, title: 'The key belongs to another request' },
   'rate-limited': { status: 429, title: 'Too many requests' },
   internal: { status: 500, title: 'Something went wrong here' },
   overloaded: { status: 503, title: 'Too much work is waiting' },
@@ -38,6 +39,9 @@ export const PROBLEMS: Readonly<Record<ErrorCode | 'method-not-allowed' | 'range
   'vector-store-unavailable': { status: 503, title: 'The store cannot be used now' },
   'deadline-exceeded': { status: 504, title: 'The time given was not enough' },
 }
+
+/** Where OpenAI's clients call; they tell of an error what its member `error` holds, and nothing else. */
+const OPENAI_PATHS: readonly string[] = ['/v1/embeddings', '/v1/models']
 
 /** Seconds a client is asked to wait after a 503 or 429 that does not say. */
 const DEFAULT_RETRY_AFTER_S = 1
@@ -81,6 +85,7 @@ export function problemOf(
     ...(index !== undefined && { index }),
     ...(known.errors && { errors: known.errors }),
   }
+  if (OPENAI_PATHS.includes(request.path)) problem.error = { message: problem.detail, type: title, code: known.code }
   const headers = known instanceof HttpProblem ? { ...known.headers } : {}
   if ([429, 503].includes(status) && headers['retry-after'] === undefined) {
     const retryAfterS = known instanceof DomainError ? known.retryAfterS : undefined

@@ -7,6 +7,7 @@ import type { HeadService } from '../services/heads.ts'
 import type { ItemService } from '../services/index-items.ts'
 import type { ModelService } from '../services/models.ts'
 import type { SearchService } from '../services/search.ts'
+import type { WriteOnce } from '../services/write-once.ts'
 import type { ZeroShotService } from '../services/zero-shot.ts'
 import type { Metrics } from './metrics.ts'
 import type { Contract } from './openapi.ts'
@@ -18,6 +19,7 @@ export interface AppDeps {
   zeroShot: ZeroShotService
   content: Pick<ContentEncoder, 'local'>
   metrics: Metrics
+  writeOnce: WriteOnce
   /** The services that see the collections of one tenant, `request.caller.tenant`, and no others. */
   forTenant(tenant: string): TenantServices
 }

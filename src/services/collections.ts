@@ -3,6 +3,7 @@ import { DomainError } from '../errors.ts'
 import type { Collection, Payload, VectorStore } from '../vectors/store.ts'
 import type { MediaKeeper } from './media-keeper.ts'
 import type { ModelService } from './models.ts'
+import { newAttempt } from './write-once.ts'
 
 const LIST_PAGE = 1000
 
@@ -17,11 +18,16 @@ export class CollectionService {
     this.#keeper = keeper
   }
 
-  /** @throws DomainError `conflict` if the name is taken, `payload-too-large` (metadata) */
-  create(name: string, metadata: Payload = {}): Promise<Collection> {
+  /**
+   * @param attempt of a request that may be sent again: what an earlier attempt of it made is its answer
+   * @throws DomainError `conflict` if the name is taken, `payload-too-large` (metadata)
+   */
+  async create(name: string, metadata: Payload = {}, { createdAt, isRepeat } = newAttempt()): Promise<Collection> {
     const { embedDim, name: model, limits } = this.#models.info
     assertMetadataFits(metadata, limits.maxMetadataBytes)
-    return this.#store.createCollection({ name, embedDim, model, metadata, createdAt: new Date().toISOString() })
+    const before = isRepeat ? await this.#store.getCollection(name) : undefined
+    if (before?.createdAt === createdAt) return before
+    return this.#store.createCollection({ name, embedDim, model, metadata, createdAt })
   }
 
   list(): Promise<Collection[]> {

@@ -3,18 +3,18 @@
  * Order of a write: encode → bytes on disk → vectors and payload on disk → answer. A crash in between leaves at most bytes
  * that nothing refers to, which the next start sweeps.
  */
-import { randomBytes } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { DomainError } from '../errors.ts'
 import type { Modality } from '../modality.ts'
 import type { Filter } from '../vectors/filter.ts'
-import type { Payload, Segment, StoredItem, VectorStore } from '../vectors/store.ts'
+import type { NewItem, Payload, Segment, StoredItem, VectorStore } from '../vectors/store.ts'
 import { assertMetadataFits, type CollectionService } from './collections.ts'
-import type { Content, ContentEncoder, ContentPart, EncodedPart, MediaInfo } from './content.ts'
+import type { Content, ContentEncoder, ContentPart, MediaInfo } from './content.ts'
 import type { MediaKeeper } from './media-keeper.ts'
 import type { ModelService } from './models.ts'
+import { newAttempt } from './write-once.ts'
 
 export interface Item {
   id: string
@@ -73,17 +73,32 @@ export class ItemService {
     this.#deps = deps
   }
 
-  /** @throws DomainError `not-found` (collection), `conflict` (id taken), and those of `ContentEncoder.encodePart` */
-  async create(collection: string, id: string | undefined, draft: ItemDraft, signal?: AbortSignal): Promise<Item> {
+  /**
+   * @param id one is made if absent
+   * @param attempt of a request that may be sent again: what an earlier attempt of it wrote is its answer
+   * @throws DomainError `not-found` (collection), `conflict` (id taken), and those of `ContentEncoder.encodePart`
+   */
+  async create(
+    collection: string,
+    id: string | undefined,
+    draft: ItemDraft,
+    signal?: AbortSignal,
+    attempt = newAttempt(),
+  ): Promise<Item> {
     await this.#assertUsable(collection)
-    // Only to spare the encoding: the store refuses a taken id itself.
-    if (id !== undefined && (await this.#deps.store.getItem(collection, id))) {
-      throw new DomainError('conflict', `The collection already has an item '${id}'.`)
+    const itemId = id ?? attempt.id
+    // A new id is only looked for to spare the encoding: the store refuses one that is taken itself.
+    const before = (id !== undefined || attempt.isRepeat) && (await this.#deps.store.getItem(collection, itemId))
+    if (before) {
+      const item = itemOf(before)
+      if (attempt.isRepeat && item.createdAt === attempt.createdAt) return item
+      throw new DomainError('conflict', `The collection already has an item '${itemId}'.`)
     }
-    return this.#write(id ?? timeOrderedId(), draft, signal, async (item) => {
+    const write = async (item: NewItem & StoredItem) => {
       await this.#deps.store.createItem(collection, item)
       return undefined
-    })
+    }
+    return this.#write(itemId, draft, signal, write, attempt.createdAt)
   }
 
   /** @returns the item, and whether there was none of this id. @throws DomainError as `create`, but for `conflict` */
@@ -109,7 +124,7 @@ export class ItemService {
     id: string,
     { content, metadata = {} }: ItemDraft,
     signal: AbortSignal | undefined,
-    store: (item: StoredItem & { points: EncodedPart['points'] }) => Promise<StoredItem | undefined>,
+    store: (item: NewItem & StoredItem) => Promise<StoredItem | undefined>,
     createdAt = new Date().toISOString(),
   ): Promise<Item> {
     assertMetadataFits(metadata, this.#deps.models.info.limits.maxMetadataBytes)
@@ -196,13 +211,4 @@ function found(item: StoredItem | undefined, id: string): StoredItem {
 function itemOf({ id, modality, sha256, payload, segments }: StoredItem): Item {
   const { bytes, media, truncated, metadata, createdAt } = payload as ItemPayload
   return { id, modality, sha256, bytes, media, truncated, segments, metadata, createdAt }
-}
-
-/** RFC 9562 version 7: 48 bits of ms since 1970, then chance; ids made later sort later. */
-function timeOrderedId(): string {
-  const bytes = randomBytes(16)
-  bytes.writeUIntBE(Date.now(), 0, 6)
-  bytes[6] = (bytes[6]! & 0x0f) | 0x70
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80
-  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }

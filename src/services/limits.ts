@@ -21,6 +21,19 @@ export interface Limits {
   maxMetadataBytes: number
 }
 
+/** What all requests together may hold. */
+export interface Admission {
+  /** Requests in work at once. */
+  maxRequests: number
+  /** Bytes of their bodies, as announced; a body of unknown length counts as the longest there may be. */
+  maxBytes: number
+}
+
+export const DEFAULT_ADMISSION: Readonly<Admission> = Object.freeze({
+  maxRequests: 256,
+  maxBytes: 512 * 1024 * 1024,
+})
+
 export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   maxRequestBytes: 64 * 1024 * 1024,
   maxInputs: 128,

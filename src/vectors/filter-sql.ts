@@ -32,7 +32,7 @@ function rangeSql({ key, range }: Range): string {
   const high = Math.min(lte ?? Infinity, lt === undefined ? Infinity : -next(-lt))
   if (low > high) return 'false'
   const digits = between(sortable(low), sortable(high))
-  const pattern = escaped(SEPARATOR + numberPrefix(key)) + digits + SEPARATOR
+  const pattern = escaped(SEPARATOR + numberPrefix(key)) + digits
   return `regexp_like(facts, ${sqlString(pattern)})`
 }
 
@@ -48,18 +48,18 @@ function next(value: number): number {
 }
 
 /**
- * A pattern for the hex strings from `low` to `high`, both of one length and included:
- * their common digits, then  low's digit and a tail ≥ low's | digits between and any tail | high's digit and a tail ≤ high's.
+ * A pattern for how hex strings from `low` to `high`, both of one length and included, begin. All numbers have as many digits,
+ * so where the first of them decide, the others need not be looked at:
+ *   their common digits, then  low's digit and a tail ≥ low's | digits between | high's digit and a tail ≤ high's
  */
 function between(low: string, high: string): string {
   let common = 0
   while (common < low.length && low[common] === high[common]) common++
   const prefix = low.slice(0, common)
   if (common === low.length) return prefix
-  const rest = low.length - common - 1
   const [a, b] = [digit(low, common), digit(high, common)]
   const ways = [low[common] + tail(low.slice(common + 1), 'up'), high[common] + tail(high.slice(common + 1), 'down')]
-  if (b - a > 1) ways.push(`${oneOf(a + 1, b - 1)}${any(rest)}`)
+  if (b - a > 1) ways.push(oneOf(a + 1, b - 1))
   return `${prefix}(?:${ways.join('|')})`
 }
 
@@ -68,12 +68,11 @@ function tail(bound: string, way: 'up' | 'down'): string {
   if (bound === '') return ''
   const here = digit(bound, 0)
   const ways = [bound[0] + tail(bound.slice(1), way)]
-  if (way === 'up' && here < 15) ways.push(oneOf(here + 1, 15) + any(bound.length - 1))
-  if (way === 'down' && here > 0) ways.push(oneOf(0, here - 1) + any(bound.length - 1))
+  if (way === 'up' && here < 15) ways.push(oneOf(here + 1, 15))
+  if (way === 'down' && here > 0) ways.push(oneOf(0, here - 1))
   return ways.length === 1 ? ways[0]! : `(?:${ways.join('|')})`
 }
 
 const digit = (hex: string, at: number): number => Number.parseInt(hex[at]!, 16)
 const oneOf = (from: number, to: number): string => `[${'0123456789abcdef'.slice(from, to + 1)}]`
-const any = (count: number): string => (count === 0 ? '' : `[0-9a-f]{${count}}`)
 const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|#&~-]/g, '\\$&')

@@ -39,16 +39,18 @@ export class DurableTree {
   }
 
   async #syncFolder(folder: string, seen: Set<string>): Promise<void> {
+    let isChanged = false
     const fresh: string[] = []
     for (const entry of await readdir(folder, { withFileTypes: true })) {
       const path = join(folder, entry.name)
+      if (!entry.isDirectory() && !entry.isFile()) continue
       if (entry.isDirectory()) await this.#syncFolder(path, seen)
-      else if (entry.isFile()) {
-        seen.add(path)
-        if (!this.#known.has(path)) fresh.push(path)
-      }
+      seen.add(path)
+      if (this.#known.has(path)) continue
+      isChanged = true // a new folder, such as an index's, is a name to keep too
+      if (entry.isFile()) fresh.push(path)
     }
-    if (fresh.length === 0) return
+    if (!isChanged) return
     await Promise.all(fresh.map(fsyncPath))
     await fsyncPath(folder)
   }

@@ -107,7 +107,7 @@ export function hitOf(row: Row): Hit {
   }
 }
 
-/** Cosine from LanceDB's cosine distance, kept within -1 to 1 against rounding. */
+/** Cosine from LanceDB's distance, 1 - cosine, kept within -1 to 1 against rounding. */
 export function scoreOf(row: Row): number {
   return Math.max(-1, Math.min(1, 1 - (row._distance ?? 1)))
 }

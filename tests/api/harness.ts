@@ -6,17 +6,16 @@ import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { KeyRing } from '../../src/auth/key-ring.ts'
 import { BlobStore } from '../../src/blobs/blob-store.ts'
-import { connectServices } from '../../src/commands/compose.ts'
+import { connectModel, connectServices } from '../../src/commands/compose.ts'
 import type { Encoder, EncoderInput, HeadInfo, HeadInputs, HeadOutput } from '../../src/encoder/encoder.ts'
 import { DomainError } from '../../src/errors.ts'
 import { buildApp } from '../../src/http/app.ts'
+import { WriteJournal } from '../../src/journal/write-journal.ts'
 import { MediaDecoder } from '../../src/media/decoder.ts'
 import type { RemoteFetcher } from '../../src/media/remote-fetch.ts'
 import { sniffMedia } from '../../src/media/sniff.ts'
 import { AudioPreparer } from '../../src/preprocess/preparer.ts'
-import { ContentEncoder } from '../../src/services/content.ts'
-import { HeadService } from '../../src/services/heads.ts'
-import { DEFAULT_LIMITS, type Limits } from '../../src/services/limits.ts'
+import { type Admission, DEFAULT_LIMITS, type Limits } from '../../src/services/limits.ts'
 import { LanceVectorStore } from '../../src/vectors/lancedb.ts'
 
 export const DIM = 16
@@ -105,6 +104,9 @@ export interface HarnessOptions {
   /** Ask nobody for a key. */
   noAuth?: boolean
   rateLimit?: number
+  admission?: Admission
+  /** Takes the log, from level `info` on. */
+  log?: { write(line: string): void }
 }
 
 export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
@@ -114,15 +116,8 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const media = new MediaDecoder({ maxPixels: limits.maxImagePixels, maxSeconds: limits.maxAudioSeconds })
   const audio = new AudioPreparer()
   const { fetcher } = options
-  const content = new ContentEncoder({
-    encoder,
-    tokenizer,
-    sniff: sniffMedia,
-    media,
-    audio,
-    limits,
-    ...(fetcher && { fetcher }),
-  })
+  const parts = { encoder, tokenizer, sniff: sniffMedia, media, audio, limits, ...(fetcher && { fetcher }) }
+  const { content, heads } = connectModel(parts)
   const store = new LanceVectorStore(join(dir, 'vectors'))
   const info = {
     name: MODEL,
@@ -134,16 +129,20 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     createdS: 1_750_000_000,
     limits,
   }
-  const heads = new HeadService({ encoder, content, tokenizer, limits })
   const { keeper, ...deps } = connectServices(
     { info, encoder, content, heads },
     store,
     new BlobStore(join(dir, 'blobs')),
+    new WriteJournal(join(dir, 'journal')),
   )
   await keeper.sweep()
   const keys = options.noAuth ? undefined : await KeyRing.open(dir, 0)
-  const { host = '127.0.0.1', rateLimit } = options
-  const app = await buildApp({ host, limits, keys, rateLimit, logLevel: process.env.LOG ?? 'silent' }, deps)
+  const { host = '127.0.0.1', rateLimit, log, admission } = options
+  const logLevel = log ? 'info' : (process.env.LOG ?? 'silent')
+  const app = await buildApp(
+    { host, limits, keys, rateLimit, logLevel, ...(log && { log }), ...(admission && { admission }) },
+    deps,
+  )
   return {
     app,
     encoder,

@@ -1,8 +1,7 @@
 import { request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { observedStore } from '../../src/vectors/observed-store.ts'
-import type { VectorStore } from '../../src/vectors/store.ts'
+import { LanceVectorStore } from '../../src/vectors/lancedb.ts'
 import { call } from './conforms.ts'
 import { type Harness, startHarness } from './harness.ts'
 
@@ -56,14 +55,10 @@ it('counts a client that has gone as answered, once', async () => {
   expect((await scrape()).body).toContain(gone)
 })
 
-it('times every call of a store by its method, failures too', async () => {
-  const calls: string[] = []
-  const store = { ready: async () => {}, getItem: async () => Promise.reject(new Error('down')) }
-  const observed = observedStore(store as unknown as VectorStore, (operation, tookMs) => {
-    expect(tookMs).toBeGreaterThanOrEqual(0)
-    calls.push(operation)
-  })
-  await observed.ready()
-  await expect(observed.getItem('a', 'b')).rejects.toThrow('down')
-  expect(calls).toEqual(['ready', 'getItem'])
+it('times every call of the store by its method, failures too', async () => {
+  const { body } = await scrape()
+  expect(body).toContain('onepeace_store_duration_seconds_count{operation="getCollection"} 1')
+  vi.spyOn(LanceVectorStore.prototype, 'listCollections').mockRejectedValueOnce(new Error('down'))
+  await call(h.app, { method: 'GET', url: '/v1/collections' })
+  expect((await scrape()).body).toContain('onepeace_store_duration_seconds_count{operation="listCollections"} 1')
 })

@@ -1,5 +1,6 @@
 /** The pages as they are served: open to anyone, of this host alone, kept by browsers as long as they may. */
 import { existsSync } from 'node:fs'
+import { request } from 'node:http'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { changeKeys, keyFileOf } from '../../src/auth/key-file.ts'
 import { newKey } from '../../src/auth/keys.ts'
@@ -19,6 +20,10 @@ beforeAll(async () => {
 afterAll(() => h.close())
 
 const get = (path: string, headers = {}) => fetch(origin + path, { headers })
+const statusOf = (path: string, headers: Record<string, string>) =>
+  new Promise((resolve) =>
+    request(origin + path, { headers }, (response) => resolve(response.resume().statusCode)).end(),
+  )
 const assetsOf = (html: string) => [...html.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, path]) => path!)
 
 it.each(['/', '/docs'])('serves %s without a key, from this host alone', async (path) => {
@@ -41,16 +46,17 @@ it('lets assets be kept for a year, as their names say what they hold, and sends
     expect(asset.status).toBe(200)
     expect(asset.headers.get('cache-control')).toBe('public, max-age=31536000, immutable')
     expect(asset.headers.get('content-encoding')).toBe('br')
-    const { headers } = await get(path)
-    expect((await get(path, { 'if-none-match': headers.get('etag')! })).status).toBe(304)
+    // Not by `fetch`, which asks for no answer out of a cache where it is given such a header.
+    const headers = { 'accept-encoding': 'br', 'if-none-match': asset.headers.get('etag')! }
+    expect(await statusOf(path, headers)).toBe(304)
   }
 })
 
 it('refuses what is no asset, what lies elsewhere, and other methods, as problems', async () => {
   expect((await call(h.app, { method: 'GET', url: '/assets/nosuch.js' })).statusCode).toBe(404)
-  for (const url of ['/assets/..%2f..%2fmain.js', '/assets/..%2findex.html', '/assets/%2e%2e']) {
+  for (const url of ['/assets/..%2f..%2fmain.js', '/assets/..%2findex.html', '/assets/%2e%2e%2fdocs.html']) {
     const refused = await call(h.app, { method: 'GET', url })
-    expect([400, 403, 404], url).toContain(refused.statusCode)
+    expect(refused.statusCode, url).toBe(404)
   }
   const posted = await call(h.app, { method: 'POST', url: '/', payload: {} })
   expect(posted.json()).toMatchObject({ status: 405, code: 'method-not-allowed' })

@@ -1,5 +1,5 @@
 /**
- * A call as something to paste: curl, TypeScript (Node 20, a browser with the file part changed), Python (requests). A key
+ * A call as something to paste: curl, TypeScript (Node 20, a browser with the file part changed), Python (httpx). A key
  * never stands in it; where one is needed it is read from ONEPEACE_KEY. Files are named, not embedded.
  */
 import type { ApiCall, FormField } from '../api/call.ts'
@@ -82,10 +82,10 @@ function pythonOf({ method, path, json, form }: ApiCall, { origin, withKey }: Sn
   ]
   return [
     ...(withKey ? ['import os'] : []),
-    'import requests',
+    'import httpx',
     '',
-    `response = requests.${method.toLowerCase()}(\n${args.map((arg) => `    ${arg},\n`).join('')})`,
-    'if not response.ok:',
+    `response = httpx.${method.toLowerCase()}(\n${args.map((arg) => `    ${arg},\n`).join('')})`,
+    'if not response.is_success:',
     '    raise SystemExit(response.text)',
     'print(response.json())',
   ].join('\n')

@@ -1,4 +1,4 @@
-/** `x-request-id` and `server-timing` on every response. */
+/** `x-request-id` on every response. */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
@@ -14,7 +14,6 @@ export function requestIdOf(raw: { headers: IncomingMessage['headers'] }): strin
 export function registerRequestId(app: FastifyInstance): void {
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id)
-    reply.header('server-timing', `total;dur=${reply.elapsedTime.toFixed(1)}`)
     reply.header('x-content-type-options', 'nosniff')
   })
 }

@@ -11,6 +11,7 @@ import { invalid, type Schemas } from '../openapi.ts'
 import { toldProblem } from '../plugins/problem-details.ts'
 import { HttpProblem } from '../problems.ts'
 import type { RouteContext } from '../route.ts'
+import { writeKeyOf } from '../write-key.ts'
 import { itemBody } from './items.ts'
 
 /** Lines in work at once: enough to fill the encoder's batches. */
@@ -19,18 +20,24 @@ const NDJSON = 'application/x-ndjson'
 
 type Result = Schemas['BatchResult']
 
-export function batchRoutes({ add, contract, deps: { forTenant, models } }: RouteContext): void {
-  const create = async (request: FastifyRequest, line: Line, turns: KeyedSerial): Promise<Schemas['Item']> => {
-    const { id, input, metadata } = contract.check('ItemRequest', jsonOf(line))
+export function batchRoutes({ add, contract, deps: { forTenant, models, writeOnce } }: RouteContext): void {
+  const create = async (request: FastifyRequest, line: Line, index: number, turns: KeyedSerial) => {
+    const json = contract.check('ItemRequest', jsonOf(line))
+    const { id, input, metadata } = json
     const collection = String(request.checked.collection)
     const draft = { content: contentOf(input, '/input'), metadata }
-    const keep = () => forTenant(request.caller.tenant).items.create(collection, id, draft, request.deadline)
+    const { items } = forTenant(request.caller.tenant)
+    const key = await writeKeyOf(request, { kind: 'json', json })
+    const keep = () =>
+      writeOnce.run(key && { ...key, line: index }, async (attempt) =>
+        itemBody(collection, await items.create(collection, id, draft, request.deadline, attempt)),
+      )
     // Of lines with one id the first is to win, whichever is encoded sooner.
-    return itemBody(collection, await (id === undefined ? keep() : turns.run(id, keep)))
+    return (await (id === undefined ? keep() : turns.run(id, keep))).answer
   }
   const write = async (request: FastifyRequest, line: Line, index: number, turns: KeyedSerial): Promise<Result> => {
     try {
-      return { index, status: 201, item: await create(request, line, turns) }
+      return { index, status: 201, item: await create(request, line, index, turns) }
     } catch (error) {
       const { problem } = toldProblem(error, request)
       return { index, status: problem.status, error: problem }
@@ -45,7 +52,9 @@ export function batchRoutes({ add, contract, deps: { forTenant, models } }: Rout
       const lines = linesOf(request.body, models.info.limits.maxRequestBytes)
       let count = 0
       const turns = new KeyedSerial()
-      const results = inOrder(lines, LINES_AT_ONCE, (line) => write(request, line, count++, turns))
+      // The lines are written as the client reads, outside of the handler.
+      const writeOne = (line: Line) => request.trace.run(() => write(request, line, count++, turns))
+      const results = inOrder(lines, LINES_AT_ONCE, writeOne)
       return reply.type(NDJSON).send(Readable.from(written(results)))
     },
     { bodyLimit: Number.MAX_SAFE_INTEGER, contentType: NDJSON },

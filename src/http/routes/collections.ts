@@ -4,15 +4,19 @@ import type { FastifyRequest } from 'fastify'
 import { readJson } from '../body.ts'
 import type { Schemas } from '../openapi.ts'
 import type { RouteContext, TenantServices } from '../route.ts'
+import { markReplay, writeKeyOf } from '../write-key.ts'
 
 type Collection = Awaited<ReturnType<TenantServices['collections']['get']>>
 
 export function collectionRoutes({ add, contract, deps }: RouteContext): void {
   const collections = ({ caller }: FastifyRequest) => deps.forTenant(caller.tenant).collections
   add('createCollection', async (request, reply) => {
-    const { name, metadata } = readJson(request, contract, 'CollectionRequest')
-    const collection = await collections(request).create(name, metadata)
-    return reply.code(201).header('location', `/v1/collections/${name}`).send(collectionBody(collection))
+    const json = readJson(request, contract, 'CollectionRequest')
+    const key = await writeKeyOf(request, { kind: 'json', json })
+    const { answer, isReplay } = await deps.writeOnce.run(key, async (attempt) =>
+      collectionBody(await collections(request).create(json.name, json.metadata, attempt)),
+    )
+    return markReplay(reply, isReplay).code(201).header('location', `/v1/collections/${json.name}`).send(answer)
   })
   add('listCollections', async (request): Promise<Schemas['CollectionList']> => {
     return { collections: (await collections(request).list()).map(collectionBody) }

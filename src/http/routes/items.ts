@@ -7,6 +7,7 @@ import { type Contract, invalid, type Schemas } from '../openapi.ts'
 import { raced } from '../plugins/deadline.ts'
 import { HttpProblem } from '../problems.ts'
 import type { RouteContext } from '../route.ts'
+import { markReplay, writeKeyOf } from '../write-key.ts'
 
 export function itemRoutes({ add, contract, deps }: RouteContext): void {
   const items = ({ caller }: FastifyRequest) => deps.forTenant(caller.tenant).items
@@ -14,14 +15,17 @@ export function itemRoutes({ add, contract, deps }: RouteContext): void {
     const { collection } = namesOf(request)
     const body = await readBody(request, contract, 'ItemRequest', 'ItemForm')
     const { id } = body.kind === 'json' ? body.json : body.form
-    const item = await items(request).create(collection, id, draftOf(body), request.deadline)
-    return created(reply, collection, item)
+    const { answer, isReplay } = await deps.writeOnce.run(await writeKeyOf(request, body), async (attempt) =>
+      itemBody(collection, await items(request).create(collection, id, draftOf(body), request.deadline, attempt)),
+    )
+    return created(markReplay(reply, isReplay), collection, answer)
   })
   add('putItem', async (request, reply) => {
     const { collection, id } = namesOf(request)
     const body = await readBody(request, contract, 'ItemPutRequest', 'ItemPutForm')
     const [item, isNew] = await items(request).put(collection, id, draftOf(body), request.deadline)
-    return isNew ? created(reply, collection, item) : itemBody(collection, item)
+    const answer = itemBody(collection, item)
+    return isNew ? created(reply, collection, answer) : answer
   })
   add('listItems', async (request): Promise<Schemas['ItemList']> => {
     const { collection } = namesOf(request)
@@ -105,8 +109,8 @@ function filterOf(request: FastifyRequest, contract: Contract): Schemas['Filter'
   }
 }
 
-function created(reply: FastifyReply, collection: string, item: Item): FastifyReply {
-  return reply.code(201).header('location', itemUrlOf(collection, item.id)).send(itemBody(collection, item))
+function created(reply: FastifyReply, collection: string, item: Schemas['Item']): FastifyReply {
+  return reply.code(201).header('location', itemUrlOf(collection, item.id)).send(item)
 }
 
 export function itemBody(collection: string, item: Item): Schemas['Item'] {

@@ -13,6 +13,7 @@ import { type Harness, startHarness } from '../../api/harness.ts'
 import { png } from '../../api/pictures.ts'
 
 const run = promisify(execFile)
+const PYTHON = process.env.ONEPEACE_PYTHON ?? 'python3'
 /** Names and words that a shell, curl or a form could read as something else. */
 const FILE = `it's; "a" red,picture $HOME.png`
 const WORDS = `@home; it's "5" <b>\`date\`</b> $PATH üñ`
@@ -29,10 +30,11 @@ const runs = (program: string, ...args: string[]) =>
 const able: Record<Language, boolean> = {
   curl: await runs('curl', '--version'),
   TypeScript: true,
-  Python: await runs('python3', '-c', 'import requests'),
+  Python: await runs(PYTHON, '-c', 'import httpx'),
 }
 if (!able.curl) console.warn('SKIPPED: curl snippets are not run, as there is no curl.')
-if (!able.Python) console.warn('SKIPPED: Python snippets are not run, as there is no python3 with requests.')
+if (!able.Python)
+  console.warn('SKIPPED: Python snippets are not run, as there is no Python with httpx; ONEPEACE_PYTHON names one.')
 
 const picture = new Blob([png(30, 20) as Uint8Array<ArrayBuffer>])
 const part = (content: Partial<Part>, weight = 1) => ({ key: 0, weight, ...content }) as Part
@@ -58,7 +60,7 @@ const RUNNERS: Record<Language, (code: string) => Promise<string>> = {
   },
   Python: async (code) => {
     await writeFile(join(dir, 'snippet.py'), code.replace('print(response.json())', 'print(response.text)'))
-    return (await run('python3', ['snippet.py'], { cwd: dir })).stdout
+    return (await run(PYTHON, ['snippet.py'], { cwd: dir })).stdout
   },
 }
 
