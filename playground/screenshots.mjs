@@ -103,6 +103,9 @@ function shots(scenePicture) {
 /** No picture on its way, no wave not yet drawn. */
 async function settled(page) {
   await page.waitForLoadState('networkidle')
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll('.waiting')].every((one) => one.getBoundingClientRect().top > innerHeight),
+  )
   await page.evaluate(() => document.activeElement?.matches('input') && document.activeElement.blur())
   await page.waitForTimeout(1500)
 }
