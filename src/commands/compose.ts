@@ -6,7 +6,8 @@ import { BlobStore } from '../blobs/blob-store.ts'
 import { MANIFEST_FILE } from '../bundle/manifest.ts'
 import { type Bundle, bundleHash, openBundle } from '../bundle/open.ts'
 import type { Config } from '../config.ts'
-import type { Encoder, OnBatch } from '../encoder/encoder.ts'
+import { CachedEncoder } from '../encoder/cached-encoder.ts'
+import type { Encoder } from '../encoder/encoder.ts'
 import { openLocalEncoder } from '../encoder/local-encoder.ts'
 import { Metrics } from '../http/metrics.ts'
 import type { AppDeps, TenantServices } from '../http/route.ts'
@@ -55,12 +56,17 @@ type ModelDeps = Omit<ContentEncoderDeps, 'tokenizer'> &
   Pick<HeadServiceDeps, 'tokenizer'> &
   Pick<ContentEncoderDeps, 'tokenizer'>
 
-type ModelConfig = Pick<Config, 'modelDir' | 'limits' | 'remoteFetch'>
+type ModelConfig = Pick<Config, 'modelDir' | 'limits' | 'remoteFetch' | 'cache'>
 
 /** Returns before the model is loaded; `encoder.ready()` tells when it is. @throws BundleError */
-export async function openModel({ modelDir, limits, remoteFetch }: ModelConfig, onBatch?: OnBatch): Promise<ModelHalf> {
+export async function openModel(
+  { modelDir, limits, remoteFetch, cache }: ModelConfig,
+  metrics?: Pick<Metrics, 'batchRan' | 'cacheLookedUp'>,
+): Promise<ModelHalf> {
   const bundle = await openBundle(modelDir)
-  const encoder = openLocalEncoder(bundle.dir, bundle.manifest, { onBatch })
+  const local = openLocalEncoder(bundle.dir, bundle.manifest, { onBatch: metrics?.batchRan })
+  const isCached = cache.maxBytes > 0
+  const encoder = isCached ? new CachedEncoder(local, { ...cache, onLookup: metrics?.cacheLookedUp }) : local
   const media = new MediaDecoder({ maxPixels: limits.maxImagePixels, maxSeconds: limits.maxAudioSeconds })
   const audio = new AudioPreparer()
   const fetcher = new RemoteFetcher({
@@ -113,7 +119,7 @@ async function timed<T>(call: () => Promise<T>, tell: (tookMs: number) => void):
 /** @throws BundleError, DataDirError, DomainError `vector-store-unavailable` */
 export async function openServices(config: Config): Promise<Services> {
   const metrics = new Metrics({ ofProcess: true })
-  const model = await openModel(config, metrics.batchRan)
+  const model = await openModel(config, metrics)
   try {
     const data = await openDataDir(config.dataDir)
     try {
