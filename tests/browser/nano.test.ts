@@ -64,6 +64,7 @@ describe.skipIf(!browserPath)('with the default model', () => {
     await expect.poll(() => first.getAttribute('data-item')).toBe('rain-1')
 
     await page.getByRole('link', { name: 'Look closer' }).click()
+    await page.getByText('Choose, drop or record').waitFor()
     await drop(page, { name: 'pizza.png', mimeType: 'image/png', buffer: pictures.get('pizza')! })
     await page.getByRole('button', { name: 'Rank them' }).click()
     const labels = page.getByRole('list', { name: 'Labels, best first' }).getByRole('listitem')
