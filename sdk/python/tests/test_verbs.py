@@ -123,6 +123,9 @@ def test_classes_by_words_and_by_a_head(run: Run, media: Path) -> None:
         classes = await client.classify(sound, ["a helicopter", "rain"], template="the sound of {}")
         assert classes["results"][0]["label"] == "rain"
         assert (await client.classify(sound, head="sound-class"))["head"] == "sound-class"
+        masks = await client.segment(media / "dog.png")
+        assert masks["head"] == "segmentation"
+        assert sum(length for _, length in masks["map"]["runs"]) == masks["map"]["width"] * masks["map"]["height"]
 
     run(test)
 

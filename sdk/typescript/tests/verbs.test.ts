@@ -101,6 +101,14 @@ it('classifies by words and by a head', async () => {
   expect(head).toBe('sound-class')
 })
 
+it('tells what each part of a picture is', async () => {
+  const { map, classes, head } = await client.segment(await samplePicture('dog'))
+  expect(head).toBe('segmentation')
+  const places = map.runs.reduce((sum, [, length]) => sum + length!, 0)
+  expect(places).toBe(map.width * map.height)
+  expect(classes.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 6)
+})
+
 it('tells typed problems: what the model cannot do, what is not there, what is taken, which input failed', async () => {
   const picture = await samplePicture('dog')
   const problem = (promise: Promise<unknown>) => promise.then(() => undefined).catch((error: unknown) => error)
