@@ -8,6 +8,7 @@ import { type Bundle, bundleHash, openBundle } from '../bundle/open.ts'
 import type { Config } from '../config.ts'
 import type { Encoder, OnBatch } from '../encoder/encoder.ts'
 import { openLocalEncoder } from '../encoder/local-encoder.ts'
+import { openRemoteEncoder } from '../encoder/remote/remote-encoder.ts'
 import { Metrics } from '../http/metrics.ts'
 import type { AppDeps, TenantServices } from '../http/route.ts'
 import { WriteJournal } from '../journal/write-journal.ts'
@@ -55,12 +56,14 @@ type ModelDeps = Omit<ContentEncoderDeps, 'tokenizer'> &
   Pick<HeadServiceDeps, 'tokenizer'> &
   Pick<ContentEncoderDeps, 'tokenizer'>
 
-type ModelConfig = Pick<Config, 'modelDir' | 'limits' | 'remoteFetch'>
+type ModelConfig = Pick<Config, 'modelDir' | 'limits' | 'remoteFetch'> &
+  Partial<Pick<Config, 'encoderUrls' | 'encoderSecret'>>
 
 /** Returns before the model is loaded; `encoder.ready()` tells when it is. @throws BundleError */
-export async function openModel({ modelDir, limits, remoteFetch }: ModelConfig, onBatch?: OnBatch): Promise<ModelHalf> {
+export async function openModel(config: ModelConfig, onBatch?: OnBatch): Promise<ModelHalf> {
+  const { modelDir, limits, remoteFetch } = config
   const bundle = await openBundle(modelDir)
-  const encoder = openLocalEncoder(bundle.dir, bundle.manifest, { onBatch })
+  const encoder = encoderOf(config, bundle, onBatch)
   const media = new MediaDecoder({ maxPixels: limits.maxImagePixels, maxSeconds: limits.maxAudioSeconds })
   const audio = new AudioPreparer()
   const fetcher = new RemoteFetcher({
@@ -77,6 +80,13 @@ export async function openModel({ modelDir, limits, remoteFetch }: ModelConfig, 
       await Promise.allSettled([encoder.close(), media.close(), audio.close()])
     },
   }
+}
+
+/** The model in this process, or as services elsewhere. */
+function encoderOf({ encoderUrls = [], encoderSecret }: ModelConfig, bundle: Bundle, onBatch?: OnBatch): Encoder {
+  if (encoderUrls.length === 0) return openLocalEncoder(bundle.dir, bundle.manifest, { onBatch })
+  const options = { urls: encoderUrls, secret: encoderSecret!, onBatch }
+  return openRemoteEncoder(bundle.manifest, bundleHash(bundle.manifest), options)
 }
 
 /** Joins the parts of the model's half, each call of one a stage of its request; tests give their own. */
