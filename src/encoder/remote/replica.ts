@@ -83,7 +83,8 @@ export class Replica {
 
   /** One sentence without its address, which is not the clients' to know. */
   get reason(): string {
-    return this.#reason ?? 'It was not asked yet.'
+    if (this.#reason !== undefined) return this.#reason
+    return this.#health?.state === 'starting' ? 'It is still opening its model.' : 'It was not asked yet.'
   }
 
   /** Runs a frame of `count` samples. Never rejects, unless `signal` fires: then with its reason. */
