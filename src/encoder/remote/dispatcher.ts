@@ -3,14 +3,15 @@
  *
  *   refused, for what the replica lacks   another replica; what all refuse as overloaded is told so
  *   unreached                             another replica, or the next that comes back, within the patience
- *   lost                                  another replica, each sample by itself from then on: one of them may have been
- *                                         what ended the replica, and is not to take others with it
+ *   lost                                  another replica, each sample by itself: one of them may have been what ended the
+ *                                         replica, and is not to take others with it; the last time, one after the other
  *
  * The replica with the least in work is taken, of those that are well.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { deadlineOf } from '../../deadline.ts'
 import { DomainError } from '../../errors.ts'
+import { Serial } from '../../serial.ts'
 import type { HeadInputs } from '../encoder.ts'
 import type { Kind } from './health.ts'
 import type { Replica } from './replica.ts'
@@ -41,6 +42,7 @@ const PAUSE_MS = 50
 
 export class Dispatcher {
   #turn = 0
+  readonly #suspects = new Serial()
   /** Since when no replica could be asked, on the clock of `performance.now()`. */
   #downSinceMs: number | undefined
 
@@ -83,7 +85,7 @@ export class Dispatcher {
       course.avoid.add(replica)
       if (reply.error.code === 'overloaded') course.overload = reply.error
       else if (++course.failures >= MAX_FAILURES) return allRejected(jobs, reply.error)
-      if (reply.kind === 'lost' && jobs.length > 1) return this.#placeEach(jobs, course, signal)
+      if (reply.kind === 'lost') return this.#placeSuspects(jobs, course, signal)
     }
   }
 
@@ -102,6 +104,12 @@ export class Dispatcher {
       outcomes[i] = again[at]!
     })
     return outcomes
+  }
+
+  /** What was lost once may have had bad company; what was lost twice is tried while no other suspect is. */
+  #placeSuspects(jobs: readonly Job[], course: Course, signal: AbortSignal): Promise<Outcome[]> {
+    if (course.failures < MAX_FAILURES - 1) return this.#placeEach(jobs, course, signal)
+    return this.#suspects.run(() => this.#placeEach(jobs, course, signal))
   }
 
   async #placeEach(jobs: readonly Job[], course: Course, signal: AbortSignal): Promise<Outcome[]> {
