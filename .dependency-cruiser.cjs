@@ -59,6 +59,12 @@ module.exports = {
       to: { path: '^src/(http|commands)/' },
     },
     {
+      name: 'mcp-is-a-client-and-knows-nothing-of-the-server',
+      severity: 'error',
+      from: { path: '^src/mcp/' },
+      to: { path: '^src/', pathNot: '^src/mcp/' },
+    },
+    {
       name: 'only-the-composition-root-reads-the-config',
       severity: 'error',
       from: { path: '^src/(http|services)/' },
@@ -69,6 +75,7 @@ module.exports = {
     onlyIn('@qdrant', '^src/vectors/qdrant\\.ts$'),
     onlyIn('prom-client', '^src/http/metrics\\.ts$'),
     onlyIn('undici', '^src/encoder/remote/replica\\.ts$'),
+    onlyIn('@modelcontextprotocol', '^src/mcp/'),
     onlyIn('sharp', '^src/media/image\\.ts$'),
     onlyIn('@opentelemetry', '^src/telemetry/'),
     {

@@ -2,7 +2,9 @@
  * Flags and environment → one frozen Config; the only reader of `process.env`. A flag wins over its variable, a variable
  * over the default. Everything wrong is said at once.
  */
+import { isIP } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { MODALITIES, type Modality } from './modality.ts'
 import { type Admission, DEFAULT_ADMISSION, DEFAULT_LIMITS, type Limits } from './services/limits.ts'
 
 export interface Config {
@@ -25,10 +27,14 @@ export interface Config {
   noAuth: boolean
   /** Whether pictures and sounds given by their address are fetched. */
   remoteFetch: boolean
+  /** Addresses, or networks as CIDR, of proxies whose `x-forwarded-for` tells who calls; none are trusted if empty. */
+  trustedProxies: readonly string[]
   /** Requests a minute of a key, or of an address where no key is asked for; 0 for no limit, undefined for the preset. */
   rateLimit: number | undefined
   /** Requests, and bytes of their bodies, in work at once; what comes beyond is refused with a 503. */
   admission: Readonly<Admission>
+  /** What embeddings are remembered, and how many bytes of them; none with 0. */
+  cache: Readonly<{ maxBytes: number; modalities: readonly Modality[] }>
   logLevel: LogLevel
   /** Whether a collector of traces is configured, by OpenTelemetry's own variables. */
   tracing: boolean
@@ -75,7 +81,18 @@ export function loadConfig(
     encoderSecret: secretOf(env.ENCODER_SECRET || undefined, wrong),
     noAuth: flags.auth === false || isYes('ONEPEACE_NO_AUTH', env, wrong),
     remoteFetch: isYes('ONEPEACE_REMOTE_FETCH', env, wrong, true),
+    trustedProxies: proxiesOf(env.ONEPEACE_TRUSTED_PROXIES ?? '', wrong),
     rateLimit: rateLimitOf(env.ONEPEACE_RATE_LIMIT, wrong),
+    cache: Object.freeze({
+      maxBytes: wholeNumber(
+        env.ONEPEACE_CACHE_BYTES ?? String(64 * 1024 * 1024),
+        'ONEPEACE_CACHE_BYTES',
+        0,
+        2 ** 40,
+        wrong,
+      ),
+      modalities: cachedModalities(env.ONEPEACE_CACHE ?? 'text', wrong),
+    }),
     admission: Object.freeze(admissionOf(env, wrong)),
     logLevel: logLevelOf(env.ONEPEACE_LOG_LEVEL ?? 'warn', wrong),
     tracing: Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT || env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT),
@@ -83,6 +100,25 @@ export function loadConfig(
   }
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'))
   return Object.freeze(config)
+}
+
+/** Where a command that is a client finds the service. */
+export interface ClientConfig {
+  url: string
+  apiKey: string | undefined
+}
+
+export interface ClientFlags {
+  url?: string | undefined
+}
+
+/** The key comes from the environment alone: what stands in a command line, others can read. @throws ConfigError */
+export function loadClientConfig(flags: ClientFlags, env: NodeJS.ProcessEnv = process.env): Readonly<ClientConfig> {
+  const url = flags.url ?? (env.ONEPEACE_URL || 'http://127.0.0.1:8080')
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    throw new ConfigError(`The address of the service must be like http://127.0.0.1:8080, not '${url}'.`)
+  }
+  return Object.freeze({ url, apiKey: env.ONEPEACE_API_KEY || undefined })
 }
 
 /** `maxRequestBytes` is ONEPEACE_MAX_REQUEST_BYTES, and so on. */
@@ -93,6 +129,13 @@ function limitsOf(env: NodeJS.ProcessEnv, wrong: string[]): Limits {
     return [name, text === undefined ? preset : wholeNumber(text, variable, 1, Number.MAX_SAFE_INTEGER, wrong)]
   })
   return Object.fromEntries(entries) as Limits
+}
+
+function cachedModalities(text: string, wrong: string[]): readonly Modality[] {
+  if (text === 'all') return MODALITIES
+  if (text !== 'text')
+    wrong.push(`ONEPEACE_CACHE must be text or all, not '${text}'; ONEPEACE_CACHE_BYTES=0 turns it off.`)
+  return ['text']
 }
 
 function admissionOf(env: NodeJS.ProcessEnv, wrong: string[]): Admission {
@@ -142,6 +185,22 @@ function secretOf(text: string | undefined, wrong: string[]): string | undefined
     'ENCODER_SECRET must have 16 or more printable characters without spaces; make one with `openssl rand -hex 32`.',
   )
   return undefined
+}
+
+function proxiesOf(text: string, wrong: string[]): readonly string[] {
+  const proxies = text.split(',').map((each) => each.trim())
+  const isNetwork = (each: string) => {
+    const [address = '', bits = '0', ...more] = each.split('/')
+    const most = isIP(address) === 6 ? 128 : 32
+    return isIP(address) !== 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= most && more.length === 0
+  }
+  const unknown = proxies.filter((each) => each !== '' && !isNetwork(each))
+  if (unknown.length > 0) {
+    wrong.push(
+      `ONEPEACE_TRUSTED_PROXIES must be addresses or networks such as 10.0.0.0/8, not '${unknown.join(', ')}'.`,
+    )
+  }
+  return proxies.filter((each) => each !== '')
 }
 
 function rateLimitOf(text: string | undefined, wrong: string[]): number | undefined {

@@ -6,6 +6,7 @@ import { BlobStore } from '../blobs/blob-store.ts'
 import { MANIFEST_FILE } from '../bundle/manifest.ts'
 import { type Bundle, bundleHash, openBundle } from '../bundle/open.ts'
 import type { Config } from '../config.ts'
+import { CachedEncoder } from '../encoder/cached-encoder.ts'
 import type { Encoder, OnBatch } from '../encoder/encoder.ts'
 import { openLocalEncoder } from '../encoder/local-encoder.ts'
 import { openRemoteEncoder } from '../encoder/remote/remote-encoder.ts'
@@ -56,14 +57,19 @@ type ModelDeps = Omit<ContentEncoderDeps, 'tokenizer'> &
   Pick<HeadServiceDeps, 'tokenizer'> &
   Pick<ContentEncoderDeps, 'tokenizer'>
 
-type ModelConfig = Pick<Config, 'modelDir' | 'limits' | 'remoteFetch'> &
+type ModelConfig = Pick<Config, 'modelDir' | 'limits' | 'remoteFetch' | 'cache'> &
   Partial<Pick<Config, 'encoderUrls' | 'encoderSecret'>>
 
 /** Returns before the model is loaded; `encoder.ready()` tells when it is. @throws BundleError */
-export async function openModel(config: ModelConfig, onBatch?: OnBatch): Promise<ModelHalf> {
-  const { modelDir, limits, remoteFetch } = config
+export async function openModel(
+  config: ModelConfig,
+  metrics?: Pick<Metrics, 'batchRan' | 'cacheLookedUp'>,
+): Promise<ModelHalf> {
+  const { modelDir, limits, remoteFetch, cache } = config
   const bundle = await openBundle(modelDir)
-  const encoder = encoderOf(config, bundle, onBatch)
+  const plain = encoderOf(config, bundle, metrics?.batchRan)
+  const isCached = cache.maxBytes > 0
+  const encoder = isCached ? new CachedEncoder(plain, { ...cache, onLookup: metrics?.cacheLookedUp }) : plain
   const media = new MediaDecoder({ maxPixels: limits.maxImagePixels, maxSeconds: limits.maxAudioSeconds })
   const audio = new AudioPreparer()
   const fetcher = new RemoteFetcher({
@@ -123,7 +129,7 @@ async function timed<T>(call: () => Promise<T>, tell: (tookMs: number) => void):
 /** @throws BundleError, DataDirError, DomainError `vector-store-unavailable` */
 export async function openServices(config: Config): Promise<Services> {
   const metrics = new Metrics({ ofProcess: true })
-  const model = await openModel(config, metrics.batchRan)
+  const model = await openModel(config, metrics)
   try {
     const data = await openDataDir(config.dataDir)
     try {

@@ -885,6 +885,11 @@ export interface components {
         };
         /** @enum {string} */
         ProblemCode: "invalid-request" | "unauthenticated" | "forbidden" | "not-found" | "method-not-allowed" | "conflict" | "payload-too-large" | "unsupported-media-type" | "range-not-satisfiable" | "undecodable-media" | "input-too-long" | "media-too-large" | "unsupported-by-model" | "unprocessable-content" | "idempotency-key-reused" | "rate-limited" | "internal" | "overloaded" | "encoder-unavailable" | "vector-store-unavailable" | "deadline-exceeded";
+        Finding: {
+            /** @description RFC 6901 pointer into the body; parameters are `/query/…` and the like. */
+            pointer?: string;
+            detail: string;
+        };
         /**
          * @description RFC 9457.
          * @example {
@@ -917,12 +922,14 @@ export interface components {
             request_id: string;
             /** @description Which of several inputs failed. */
             index?: number;
+            /** @description Detail, title and code as OpenAI's clients look for them; from `/v1/embeddings` and `/v1/models` only. */
+            error?: {
+                message: string;
+                type: string;
+                code: components["schemas"]["ProblemCode"];
+            };
             /** @description Every finding of a validation. */
-            errors?: {
-                /** @description RFC 6901 pointer into the body; parameters are `/query/…` and the like. */
-                pointer?: string;
-                detail: string;
-            }[];
+            errors?: components["schemas"]["Finding"][];
         };
     };
     responses: {
@@ -1164,7 +1171,6 @@ export interface operations {
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -1594,7 +1600,6 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
-            413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
@@ -1934,6 +1939,7 @@ export interface operations {
             405: components["responses"]["MethodNotAllowed"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
             504: components["responses"]["DeadlineExceeded"];
         };
     };
@@ -1958,10 +1964,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
-            401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
-            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
         };
     };
@@ -1986,10 +1990,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
-            401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
-            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
         };
@@ -2015,10 +2017,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
-            401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
-            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
         };
     };
@@ -2043,10 +2043,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
-            401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
-            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
         };
     };

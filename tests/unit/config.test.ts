@@ -46,3 +46,11 @@ it('takes the address of a Qdrant server, and does not repeat a wrong one, which
     expect(read).not.toThrow('secret')
   }
 })
+
+it('takes proxies as addresses and networks, and nothing else', () => {
+  const of = (text: string) => loadConfig({}, { ONEPEACE_TRUSTED_PROXIES: text }).trustedProxies
+  expect(of('')).toEqual([])
+  expect(of('10.0.0.0/8, 127.0.0.1,fd00::/8')).toEqual(['10.0.0.0/8', '127.0.0.1', 'fd00::/8'])
+  for (const wrong of ['true', '10.0.0.0/33', '10.0.0.0/8/8', 'proxy.local', '1'])
+    expect(() => of(wrong), wrong).toThrow('ONEPEACE_TRUSTED_PROXIES')
+})

@@ -15,11 +15,14 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   return reply.code(problem.status).headers(headers).type('application/problem+json').send(JSON.stringify(problem))
 }
 
+/** The service as it is meant to be; the metrics count them, and a log that grows with the load would add to it. */
+const EXPECTED = ['deadline-exceeded', 'overloaded']
+
 /** What the client is told of an error; what is ours to mend is told to the log as well. */
 export function toldProblem(error: unknown, request: FastifyRequest): ReturnType<typeof problemOf> {
   const told = problemOf(error, { id: request.id, path: pathOf(request.url) })
   const { status, code, detail } = told.problem
-  if (status >= 500 && code !== 'deadline-exceeded') request.log.error({ err: error }, detail)
+  if (status >= 500 && !EXPECTED.includes(code)) request.log.error({ err: error }, detail)
   return told
 }
 
