@@ -6,6 +6,7 @@ import { isIP } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { MODALITIES, type Modality } from './modality.ts'
 import { type Admission, DEFAULT_ADMISSION, DEFAULT_LIMITS, type Limits } from './services/limits.ts'
+import { QUANTIZATIONS, type Quantization } from './vectors/qdrant-quantization.ts'
 
 export interface Config {
   /** Address to listen on. */
@@ -19,6 +20,8 @@ export interface Config {
   /** Address of the Qdrant server that keeps the vectors; undefined for the embedded store in the data folder. */
   qdrantUrl: string | undefined
   qdrantApiKey: string | undefined
+  /** How Qdrant keeps vectors small for searching. */
+  qdrantQuantization: Quantization
   /** Addresses of the encoder services; none to run the model in this process. */
   encoderUrls: readonly string[]
   /** What the API and its encoder services know and nobody else. */
@@ -77,6 +80,7 @@ export function loadConfig(
     modelDir: flags.model ?? env.ONEPEACE_MODEL ?? DEFAULT_MODEL,
     qdrantUrl: qdrantUrlOf(env.QDRANT_URL || undefined, wrong),
     qdrantApiKey: env.QDRANT_API_KEY || undefined,
+    qdrantQuantization: quantizationOf(env.QDRANT_QUANTIZATION || 'none', wrong),
     encoderUrls: Object.freeze(encoderUrlsOf(env, wrong)),
     encoderSecret: secretOf(env.ENCODER_SECRET || undefined, wrong),
     noAuth: flags.auth === false || isYes('ONEPEACE_NO_AUTH', env, wrong),
@@ -201,6 +205,13 @@ function proxiesOf(text: string, wrong: string[]): readonly string[] {
     )
   }
   return proxies.filter((each) => each !== '')
+}
+
+function quantizationOf(text: string, wrong: string[]): Quantization {
+  const quantization = QUANTIZATIONS.find((known) => known === text)
+  if (quantization === undefined)
+    wrong.push(`QDRANT_QUANTIZATION must be ${QUANTIZATIONS.join(' or ')}, not '${text}'.`)
+  return quantization ?? 'none'
 }
 
 function rateLimitOf(text: string | undefined, wrong: string[]): number | undefined {

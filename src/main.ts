@@ -69,6 +69,35 @@ const COMMANDS: CommandEntry[] = [
     run: async (id: never, flags: never) => (await import('./commands/keys.ts')).revokeKey(id, flags),
   },
   {
+    group: 'migrate',
+    usage: 'plan',
+    description: 'list what stored collections lack, and change nothing',
+    options: [DATA_OPTION],
+    run: async (flags: never) => (await import('./commands/migrate.ts')).planMigrations(flags),
+  },
+  {
+    group: 'migrate',
+    usage: 'apply',
+    description: 'give it to them, as `serve` does at its start',
+    options: [DATA_OPTION],
+    run: async (flags: never) => (await import('./commands/migrate.ts')).applyMigrations(flags),
+  },
+  {
+    group: 'migrate',
+    usage: 'status',
+    description: 'list all migrations, and whether they are done',
+    options: [DATA_OPTION],
+    run: async (flags: never) => (await import('./commands/migrate.ts')).migrationStatus(flags),
+  },
+  {
+    usage: 'reembed',
+    description:
+      'make vectors of another model for everything stored, beside those that are searched, then change over',
+    options: [['--drop-others', 'delete the vectors of all other models afterwards'], DATA_OPTION],
+    required: [['--to <bundle>', 'bundle whose vectors are wanted']],
+    run: async (flags: never) => (await import('./commands/reembed.ts')).reembedAll(flags),
+  },
+  {
     usage: 'embed [inputs...]',
     description: 'print embeddings of texts and files as JSON lines',
     options: [
@@ -149,6 +178,7 @@ const TOLD_PLAINLY = [
   'GoldensError',
   'ReportError',
   'MaterialError',
+  'ReembedError',
   'FileRefusedError',
 ]
 
@@ -160,7 +190,10 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 const program = new Command('onepeace').description('ONE-PEACE: one space for text, pictures and sounds')
-const groups = new Map([['keys', program.command('keys').description('make, list and revoke the keys of the service')]])
+const groups = new Map([
+  ['keys', program.command('keys').description('make, list and revoke the keys of the service')],
+  ['migrate', program.command('migrate').description('bring what is stored up to this version')],
+])
 for (const { group, usage, description, options, required = [], run } of COMMANDS) {
   const command = (group === undefined ? program : groups.get(group)!).command(usage).description(description)
   for (const [flags, text] of required) command.requiredOption(flags, text)

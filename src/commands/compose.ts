@@ -33,9 +33,11 @@ import { ZeroShotService } from '../services/zero-shot.ts'
 import { stage } from '../telemetry/request-trace.ts'
 import { staged, watched } from '../telemetry/watched.ts'
 import { LanceVectorStore } from '../vectors/lancedb.ts'
+import type { MaintainedStore } from '../vectors/maintenance.ts'
 import { QdrantVectorStore } from '../vectors/qdrant.ts'
 import type { VectorStore } from '../vectors/store.ts'
 import { TenantVectorStore } from '../vectors/tenant-store.ts'
+import { maintainBeside, prepareStore } from './at-start.ts'
 import { type DataDir, openDataDir } from './data-dir.ts'
 
 /** What turns contents into vectors and asks heads, without a store: all that `onepeace embed` needs. */
@@ -52,6 +54,7 @@ export interface Services extends AppDeps {
   close(): Promise<void>
 }
 
+type QdrantConfig = Pick<Config, 'qdrantUrl' | 'qdrantApiKey' | 'qdrantQuantization'>
 /** What `ContentEncoder` and `HeadService` are made of. */
 type ModelDeps = Omit<ContentEncoderDeps, 'tokenizer'> &
   Pick<HeadServiceDeps, 'tokenizer'> &
@@ -145,17 +148,22 @@ export async function openServices(config: Config): Promise<Services> {
 }
 
 async function openStore(config: Config, model: ModelHalf, data: DataDir, metrics: Metrics): Promise<Services> {
-  const store = vectorStoreOf(config, data)
+  const store = vectorStoreOf(config, data, model.info.name)
   const isEmbedded = config.qdrantUrl === undefined
+  if (isEmbedded) await prepareStore(store, model.info, config.modelDir)
   const blobs = new BlobStore(isEmbedded ? data.blobsDir : data.qdrantBlobsDir)
   const { keeper, ...services } = connectServices(model, store, blobs, new WriteJournal(data.journalDir), metrics)
   // A server that is another, or empty, would refer to nothing: what a crash left there takes room, but is never worth the risk.
   if (isEmbedded) await keeper.sweep()
   await services.writeOnce.sweep()
+  const beside = isEmbedded
+    ? undefined
+    : maintainBeside(store, model.info, config.modelDir, { content: model.content, blobs })
   return {
     ...services,
     close: async () => {
       services.writeOnce.close()
+      await beside?.stop()
       await model.close()
       await keeper.settled()
       await store.close()
@@ -164,13 +172,14 @@ async function openStore(config: Config, model: ModelHalf, data: DataDir, metric
   }
 }
 
-/** Originals stay in the data folder wherever the vectors are. */
+/** Originals stay in the data folder wherever the vectors are. @param model whose vectors are meant where there are several */
 export function vectorStoreOf(
-  { qdrantUrl, qdrantApiKey }: Pick<Config, 'qdrantUrl' | 'qdrantApiKey'>,
+  { qdrantUrl: url, qdrantApiKey: apiKey, qdrantQuantization: quantization }: QdrantConfig,
   { vectorsDir }: Pick<DataDir, 'vectorsDir'>,
-): VectorStore {
-  if (qdrantUrl === undefined) return new LanceVectorStore(vectorsDir)
-  return new QdrantVectorStore({ url: qdrantUrl, apiKey: qdrantApiKey })
+  model?: string,
+): MaintainedStore {
+  if (url === undefined) return new LanceVectorStore(vectorsDir)
+  return new QdrantVectorStore({ url, apiKey, quantization, model })
 }
 
 /** Joins the parts; tests give their own. */

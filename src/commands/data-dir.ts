@@ -51,14 +51,21 @@ export async function openDataDir(dir: string): Promise<DataDir> {
   await acquire(dir, path)
   const pulse = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => {}), SIGN_OF_LIFE_MS).unref()
   return {
-    vectorsDir: join(dir, 'vectors'),
-    blobsDir: join(dir, 'blobs'),
-    qdrantBlobsDir: join(dir, 'qdrant-blobs'),
-    journalDir: join(dir, 'journal'),
+    ...dataLayout(dir),
     release: async () => {
       clearInterval(pulse)
       await rm(path, { force: true })
     },
+  }
+}
+
+/** Where things lie, for who takes no lock: writing there is for the holder alone. */
+export function dataLayout(dir: string): Omit<DataDir, 'release'> {
+  return {
+    vectorsDir: join(dir, 'vectors'),
+    blobsDir: join(dir, 'blobs'),
+    qdrantBlobsDir: join(dir, 'qdrant-blobs'),
+    journalDir: join(dir, 'journal'),
   }
 }
 

@@ -46,7 +46,8 @@ export class ModelService {
     throw new DomainError(
       'conflict',
       `The collection '${collection.name}' holds vectors of the model '${collection.model}' (${collection.embedDim} ` +
-        `values); those of '${this.info.name}' (${this.info.embedDim}) cannot be compared with them.`,
+        `values); those of '${this.info.name}' (${this.info.embedDim}) cannot be compared with them. ` +
+        'The operator can have them made anew with `onepeace reembed`.',
     )
   }
 

@@ -35,6 +35,9 @@ it('takes the address of a Qdrant server, and does not repeat a wrong one, which
   expect(loadConfig({}, { QDRANT_URL: '', QDRANT_API_KEY: '' }).qdrantUrl).toBeUndefined()
   const config = loadConfig({}, { QDRANT_URL: 'https://q.example/path', QDRANT_API_KEY: 'k' })
   expect(config).toMatchObject({ qdrantUrl: 'https://q.example/path', qdrantApiKey: 'k' })
+  expect(config.qdrantQuantization).toBe('none')
+  expect(loadConfig({}, { QDRANT_QUANTIZATION: 'scalar' }).qdrantQuantization).toBe('scalar')
+  expect(() => loadConfig({}, { QDRANT_QUANTIZATION: 'half' })).toThrow('none or scalar or binary')
   for (const wrong of [
     'q.example:6333',
     'ftp://q.example',
