@@ -240,7 +240,6 @@ async function infoOf({ dir, manifest }: Bundle, limits: Limits): Promise<ModelI
     name: manifest.name,
     embedDim: manifest.embedDim,
     modalities: manifest.modalities,
-    heads: (manifest.heads ?? []).map((head) => head.name),
     precision: manifest.precision,
     logitScale: manifest.logitScale,
     sha256: bundleHash(manifest),

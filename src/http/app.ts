@@ -12,6 +12,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, 
 import type { KeyRing } from '../auth/key-ring.ts'
 import { type Admission, DEFAULT_ADMISSION, type Limits } from '../services/limits.ts'
 import { Contract, type Operation } from './openapi.ts'
+import { registerPages } from './pages.ts'
 import { registerAdmission } from './plugins/admission.ts'
 import { registerAuthentication } from './plugins/authenticate.ts'
 import { registerDeadline } from './plugins/deadline.ts'
@@ -85,6 +86,7 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
   // biome-ignore lint/suspicious/noExplicitAny: a decorator must be declared before it has a value
   app.decorateRequest('checked', null as any)
   addRoutes(app, contract, deps)
+  await registerPages(app)
   return app
 }
 

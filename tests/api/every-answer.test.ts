@@ -72,7 +72,7 @@ const EXAMPLES: Record<string, Example> = {
   segmentPicture: {
     json: { image },
     form: [['file', picture]],
-    wrong: { image: { ...image, image_url: { url: dataUrl(Buffer.from('no')) } } },
+    wrong: { image: { ...image, image_url: { url: dataUrl(picture.subarray(0, 60)) } } },
   },
   createCollection: { json: { name: 'new' }, wrong: { name: 'other' } },
   createItem: { json: { input: 'a' }, form: [['text', 'a']], wrong: { input: ' ' } },

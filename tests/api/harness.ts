@@ -124,7 +124,6 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     name: MODEL,
     embedDim: DIM,
     modalities: encoder.modalities,
-    heads: [],
     precision: 'fp32',
     logitScale: 20,
     sha256: '0'.repeat(64),

@@ -77,4 +77,4 @@ it('plans, dies half way, applies, and has nothing left to do; of two at once on
   expect(found.map(({ id }) => id)).toEqual([`i${ROWS - 2}`, `i${ROWS - 1}`])
   expect(await store.getVectors('old', 'i7')).toEqual([unit(1, 7, 0, 0)])
   await store.close()
-}, 120_000)
+}, 300_000)
