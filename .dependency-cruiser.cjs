@@ -23,7 +23,10 @@ module.exports = {
       name: 'siblings-do-not-import-each-other',
       severity: 'error',
       from: { path: `^src/(${SERVER_ROOMS})/` },
-      to: { path: '^src/', pathNot: ['^src/$1/', '^src/(errors|gathering|modality|serial)\\.ts$', '^src/bundle/'] },
+      to: {
+        path: '^src/',
+        pathNot: ['^src/$1/', '^src/(deadline|errors|gathering|modality|serial)\\.ts$', '^src/bundle/'],
+      },
     },
     {
       name: 'converter-never-imports-the-server',
@@ -71,6 +74,7 @@ module.exports = {
     onlyIn('@lancedb', '^src/vectors/lancedb\\.ts$'),
     onlyIn('@qdrant', '^src/vectors/qdrant-server\\.ts$'),
     onlyIn('prom-client', '^src/http/metrics\\.ts$'),
+    onlyIn('undici', '^src/encoder/remote/replica\\.ts$'),
     onlyIn('@modelcontextprotocol', '^src/mcp/'),
     onlyIn('sharp', '^src/media/image\\.ts$'),
     onlyIn('@opentelemetry', '^src/telemetry/'),

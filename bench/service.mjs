@@ -23,7 +23,8 @@ export async function withService(measure) {
   }
 }
 
-function listeningUrl(child) {
+/** Where a process says it listens. */
+export function listeningUrl(child) {
   return new Promise((resolve, reject) => {
     let text = ''
     child.stdout.on('data', (chunk) => {

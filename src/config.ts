@@ -22,6 +22,10 @@ export interface Config {
   qdrantApiKey: string | undefined
   /** How Qdrant keeps vectors small for searching. */
   qdrantQuantization: Quantization
+  /** Addresses of the encoder services; none to run the model in this process. */
+  encoderUrls: readonly string[]
+  /** What the API and its encoder services know and nobody else. */
+  encoderSecret: string | undefined
   /** Whether serving other machines without keys was asked for. */
   noAuth: boolean
   /** Whether pictures and sounds given by their address are fetched. */
@@ -58,19 +62,27 @@ export class ConfigError extends Error {
   override name = 'ConfigError'
 }
 
+/** What a header can bear. */
+const SECRET = /^[\x21-\x7e]{16,}$/
 const DEFAULT_MODEL = fileURLToPath(new URL('../models/onepeace-nano', import.meta.url))
 
-/** @throws ConfigError naming every wrong value */
-export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = process.env): Readonly<Config> {
+/** @param presets what differs between commands. @throws ConfigError naming every wrong value */
+export function loadConfig(
+  flags: ConfigFlags = {},
+  env: NodeJS.ProcessEnv = process.env,
+  presets = { port: '8080' },
+): Readonly<Config> {
   const wrong: string[] = []
   const config: Config = {
     host: flags.host ?? env.ONEPEACE_HOST ?? '127.0.0.1',
-    port: wholeNumber(flags.port ?? env.ONEPEACE_PORT ?? '8080', 'The port', 0, 65_535, wrong),
+    port: wholeNumber(flags.port ?? env.ONEPEACE_PORT ?? presets.port, 'The port', 0, 65_535, wrong),
     dataDir: flags.data ?? env.ONEPEACE_DATA ?? './data',
     modelDir: flags.model ?? env.ONEPEACE_MODEL ?? DEFAULT_MODEL,
     qdrantUrl: qdrantUrlOf(env.QDRANT_URL || undefined, wrong),
     qdrantApiKey: env.QDRANT_API_KEY || undefined,
     qdrantQuantization: quantizationOf(env.QDRANT_QUANTIZATION || 'none', wrong),
+    encoderUrls: Object.freeze(encoderUrlsOf(env, wrong)),
+    encoderSecret: secretOf(env.ENCODER_SECRET || undefined, wrong),
     noAuth: flags.auth === false || isYes('ONEPEACE_NO_AUTH', env, wrong),
     remoteFetch: isYes('ONEPEACE_REMOTE_FETCH', env, wrong, true),
     trustedProxies: proxiesOf(env.ONEPEACE_TRUSTED_PROXIES ?? '', wrong),
@@ -154,6 +166,29 @@ function qdrantUrlOf(text: string | undefined, wrong: string[]): string | undefi
   if (!isPlain)
     wrong.push('QDRANT_URL must be an address such as http://127.0.0.1:6333, without user, query or fragment.')
   return text
+}
+
+/** Separated by commas. Messages do not repeat an address: it may hold a password. */
+function encoderUrlsOf({ ENCODER_URL = '', ENCODER_SECRET }: NodeJS.ProcessEnv, wrong: string[]): string[] {
+  const texts = ENCODER_URL.split(',').map((text) => text.trim())
+  const given = texts.filter((text) => text !== '')
+  const isOrigin = (text: string) => URL.canParse(text) && /^https?:\/\/[^/@?#]+\/?$/.test(text)
+  if (!given.every(isOrigin)) {
+    wrong.push(
+      'ENCODER_URL must hold addresses such as http://10.0.0.5:8081, separated by commas, and nothing after the port.',
+    )
+  }
+  if (given.length > 0 && !ENCODER_SECRET)
+    wrong.push('ENCODER_URL needs ENCODER_SECRET, the one of the encoder services.')
+  return given
+}
+
+function secretOf(text: string | undefined, wrong: string[]): string | undefined {
+  if (text === undefined || SECRET.test(text)) return text
+  wrong.push(
+    'ENCODER_SECRET must have 16 or more printable characters without spaces; make one with `openssl rand -hex 32`.',
+  )
+  return undefined
 }
 
 function proxiesOf(text: string, wrong: string[]): readonly string[] {

@@ -34,6 +34,16 @@ const COMMANDS: CommandEntry[] = [
     run: async (flags: never) => (await import('./commands/serve.ts')).serve(flags),
   },
   {
+    usage: 'encoder',
+    description: 'serve the model alone, to services whose ENCODER_URL names it and that know its ENCODER_SECRET',
+    options: [
+      ['--host <address>', 'address to listen on (default: 127.0.0.1, env ONEPEACE_HOST)'],
+      ['--port <number>', 'port to listen on (default: 8081, env ONEPEACE_PORT)'],
+      ['--model <bundle>', 'bundle to serve (default: models/onepeace-nano, env ONEPEACE_MODEL)'],
+    ],
+    run: async (flags: never) => (await import('./commands/encoder.ts')).serveEncoder(flags),
+  },
+  {
     group: 'keys',
     usage: 'create',
     description: 'make a key and print it, this once',

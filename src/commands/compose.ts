@@ -7,8 +7,9 @@ import { MANIFEST_FILE } from '../bundle/manifest.ts'
 import { type Bundle, bundleHash, openBundle } from '../bundle/open.ts'
 import type { Config } from '../config.ts'
 import { CachedEncoder } from '../encoder/cached-encoder.ts'
-import type { Encoder } from '../encoder/encoder.ts'
+import type { Encoder, OnBatch } from '../encoder/encoder.ts'
 import { openLocalEncoder } from '../encoder/local-encoder.ts'
+import { openRemoteEncoder } from '../encoder/remote/remote-encoder.ts'
 import { Metrics } from '../http/metrics.ts'
 import type { AppDeps, TenantServices } from '../http/route.ts'
 import { WriteJournal } from '../journal/write-journal.ts'
@@ -59,17 +60,19 @@ type ModelDeps = Omit<ContentEncoderDeps, 'tokenizer'> &
   Pick<HeadServiceDeps, 'tokenizer'> &
   Pick<ContentEncoderDeps, 'tokenizer'>
 
-type ModelConfig = Pick<Config, 'modelDir' | 'limits' | 'remoteFetch' | 'cache'>
+type ModelConfig = Pick<Config, 'modelDir' | 'limits' | 'remoteFetch' | 'cache'> &
+  Partial<Pick<Config, 'encoderUrls' | 'encoderSecret'>>
 
 /** Returns before the model is loaded; `encoder.ready()` tells when it is. @throws BundleError */
 export async function openModel(
-  { modelDir, limits, remoteFetch, cache }: ModelConfig,
+  config: ModelConfig,
   metrics?: Pick<Metrics, 'batchRan' | 'cacheLookedUp'>,
 ): Promise<ModelHalf> {
+  const { modelDir, limits, remoteFetch, cache } = config
   const bundle = await openBundle(modelDir)
-  const local = openLocalEncoder(bundle.dir, bundle.manifest, { onBatch: metrics?.batchRan })
+  const plain = encoderOf(config, bundle, metrics?.batchRan)
   const isCached = cache.maxBytes > 0
-  const encoder = isCached ? new CachedEncoder(local, { ...cache, onLookup: metrics?.cacheLookedUp }) : local
+  const encoder = isCached ? new CachedEncoder(plain, { ...cache, onLookup: metrics?.cacheLookedUp }) : plain
   const media = new MediaDecoder({ maxPixels: limits.maxImagePixels, maxSeconds: limits.maxAudioSeconds })
   const audio = new AudioPreparer()
   const fetcher = new RemoteFetcher({
@@ -86,6 +89,13 @@ export async function openModel(
       await Promise.allSettled([encoder.close(), media.close(), audio.close()])
     },
   }
+}
+
+/** The model in this process, or as services elsewhere. */
+function encoderOf({ encoderUrls = [], encoderSecret }: ModelConfig, bundle: Bundle, onBatch?: OnBatch): Encoder {
+  if (encoderUrls.length === 0) return openLocalEncoder(bundle.dir, bundle.manifest, { onBatch })
+  const options = { urls: encoderUrls, secret: encoderSecret!, onBatch }
+  return openRemoteEncoder(bundle.manifest, bundleHash(bundle.manifest), options)
 }
 
 /** Joins the parts of the model's half, each call of one a stage of its request; tests give their own. */

@@ -13,6 +13,7 @@ import { Batcher } from './batcher.ts'
 import type { Encoder, EncoderInput, HeadInfo, HeadInputs, HeadOutput, OnBatch } from './encoder.ts'
 import { bytesOf, findHead, headsOf, orderInputs } from './head-inputs.ts'
 import { bucketOf, checkInput, costOf } from './input-limits.ts'
+import { MAX_BATCH, MAX_COST, MAX_HEAD_BYTES } from './queue-bounds.ts'
 import { SessionHost } from './session-host.ts'
 import type { HeadTask } from './session-protocol.ts'
 import { Turns } from './turns.ts'
@@ -36,12 +37,6 @@ export interface LocalEncoderOptions {
 }
 
 const MAX_WAIT_MS = 2
-const MAX_BATCH: Record<Modality, number> = { text: 32, image: 8, audio: 4 }
-/** Seven full requests of 2,048 texts; 0.5 gigapixels (1.5 GB); one hour at 16 kHz (230 MB). */
-const MAX_COST: Record<Modality, number> = { text: 1 << 20, image: 500_000_000, audio: 3600 * 16_000 }
-
-/** Inputs of heads that are accepted and unfinished, in bytes. */
-const MAX_HEAD_BYTES = 1_500_000_000
 
 /**
  * The encoder of a bundle. Returns at once; the sessions open with `ready` or the first input, and again after a failure.

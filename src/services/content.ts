@@ -9,6 +9,7 @@
  * sound counts as the normalised mean of its windows.
  */
 import { setMaxListeners } from 'node:events'
+import { anySignal } from '../deadline.ts'
 import type { Encoder, ImageInput } from '../encoder/encoder.ts'
 import { DomainError } from '../errors.ts'
 import type { DecodedAudio, DecodedImage } from '../media/decoder.ts'
@@ -134,7 +135,7 @@ export class ContentEncoder {
   async encodeAll(contents: readonly Content[], signal?: AbortSignal): Promise<EncodedContent[]> {
     this.#checkCount(contents)
     const failed = new AbortController()
-    const either = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal
+    const either = signal ? anySignal(signal, failed.signal) : failed.signal
     setMaxListeners(0, either) // each input listens; Node warns of more than ten
     const gate = new Gate(INPUTS_AT_ONCE)
     const encodings = contents.map(async (content, index) => {

@@ -4,6 +4,7 @@
  */
 import { setMaxListeners } from 'node:events'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { setDeadline } from '../../deadline.ts'
 import { DomainError } from '../../errors.ts'
 
 declare module 'fastify' {
@@ -32,6 +33,7 @@ function startTimer(request: FastifyRequest, controller: AbortController): NodeJ
   const timeoutMs = Number(request.headers['x-timeout-ms'])
   if (!Number.isInteger(timeoutMs) || timeoutMs < 1) return undefined
   const message = `The ${timeoutMs} ms given with x-timeout-ms have passed.`
+  setDeadline(controller.signal, performance.now() + timeoutMs)
   return setTimeout(() => controller.abort(new DomainError('deadline-exceeded', message)), timeoutMs).unref()
 }
 

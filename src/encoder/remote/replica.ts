@@ -1,0 +1,227 @@
+/**
+ * One encoder service, seen from the API: its connections, how much it was given, and whether it is well.
+ *
+ * A probe asks for its health every second. It tells a process that hangs (its event loop stopped, its machine gone) from one
+ * that is busy, whose work may take its time: what was given to one that misses two probes is taken back. The probe is also
+ * what closes the breaker again, so that no request has to try whether a replica is back.
+ */
+import { type Dispatcher, Pool } from 'undici'
+import { DomainError } from '../../errors.ts'
+import { Breaker } from './breaker.ts'
+import type { Health, Kind } from './health.ts'
+import { CONTENT_TYPE, decodeAnswer, errorOf, PATHS, type Result, type WireError } from './wire.ts'
+
+export interface ReplicaOptions {
+  secret: string
+  /** Name and hash of the bundle that this side has. */
+  model: { name: string; sha256: string }
+  /** Time between two probes, and that one may take; defaults 1000 and 2000 ms. */
+  probeEveryMs?: number
+  probeTimeoutMs?: number
+}
+
+/**
+ * What came of a request.
+ *   answered     an outcome a sample
+ *   refused      by the service as a whole; another may take it
+ *   lost         the connection ended or the replica hung, after the request may have been begun
+ *   unreached    the replica was never reached
+ */
+export type Reply =
+  | { kind: 'answered'; outcomes: PromiseSettledResult<Result>[] }
+  | { kind: 'refused' | 'lost' | 'unreached'; error: Error }
+
+const PROBE_EVERY_MS = 1000
+const PROBE_TIMEOUT_MS = 2000
+const CONNECT_TIMEOUT_MS = 2000
+/** More than requests in work at once, so that a probe never waits for one. */
+const CONNECTIONS = 64
+const MISSED_PROBES = 2
+const UNREACHED = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']
+
+export class Replica {
+  /** Samples given to it and not yet answered. */
+  inWork = 0
+  readonly #pool: Pool
+  readonly #breaker = new Breaker()
+  readonly #options: ReplicaOptions
+  readonly #probing: NodeJS.Timeout
+  #health: Health | undefined
+  /** Why it is not used, as people are told it. */
+  #reason: string | undefined
+  #missed = 0
+  #probe: Promise<void> | undefined
+  readonly #running = new Set<AbortController>()
+
+  /** @param url http(s) address of the service */
+  constructor(
+    readonly url: string,
+    options: ReplicaOptions,
+  ) {
+    this.#options = options
+    this.#pool = new Pool(new URL(url).origin, {
+      connections: CONNECTIONS,
+      connect: { timeout: CONNECT_TIMEOUT_MS },
+      headersTimeout: 0, // the work may take its time: probes tell whether the service is alive
+      bodyTimeout: 0,
+    })
+    this.#probing = setInterval(() => void this.probe(), options.probeEveryMs ?? PROBE_EVERY_MS).unref()
+  }
+
+  get state(): Breaker['state'] {
+    return this.#breaker.state
+  }
+
+  get isReady(): boolean {
+    return this.state === 'closed' && this.#health?.state === 'ready'
+  }
+
+  /** Whether it may be given work of this kind before others. */
+  isFit(kind: Kind): boolean {
+    return this.isReady && this.#health?.kinds[kind]?.state !== 'failing'
+  }
+
+  /** One sentence without its address, which is not the clients' to know. */
+  get reason(): string {
+    if (this.#reason !== undefined) return this.#reason
+    return this.#health?.state === 'starting' ? 'It is still opening its model.' : 'It was not asked yet.'
+  }
+
+  /** Runs a frame of `count` samples. Never rejects, unless `signal` fires: then with its reason. */
+  async run(frame: Buffer, count: number, signal: AbortSignal): Promise<Reply> {
+    const control = new AbortController()
+    this.#running.add(control)
+    this.inWork += count
+    try {
+      const reply = await this.#request(frame, count, AbortSignal.any([signal, control.signal]))
+      this.#learn(reply)
+      return reply
+    } catch (error) {
+      signal.throwIfAborted()
+      const reply = { kind: wasReached(error) ? 'lost' : 'unreached', error: unwell(error) } as const
+      this.#reason = reply.error.message
+      this.#breaker.trip()
+      return reply
+    } finally {
+      this.#running.delete(control)
+      this.inWork -= count
+    }
+  }
+
+  /** Asks for its health; one question at a time. Never rejects. */
+  probe(): Promise<void> {
+    this.#probe ??= this.#ask().finally(() => {
+      this.#probe = undefined
+    })
+    return this.#probe
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#probing)
+    await this.#pool.destroy()
+  }
+
+  async #request(frame: Buffer, count: number, signal: AbortSignal): Promise<Reply> {
+    const { statusCode, body } = await this.#pool.request({
+      method: 'POST',
+      path: PATHS.run,
+      headers: { ...this.#headers(), 'content-type': CONTENT_TYPE },
+      body: frame,
+      signal,
+    })
+    if (statusCode === 200) return { kind: 'answered', outcomes: decodeAnswer(await body.bytes(), count) }
+    const error = await refusalOf(statusCode, body)
+    if (statusCode === 503) return { kind: 'refused', error: errorOf(error) }
+    // No other replica would take it either: it is ours to mend.
+    if (statusCode === 400 || statusCode === 413) return { kind: 'refused', error: new Error(error.message) }
+    return { kind: 'refused', error: misfit(error.message) }
+  }
+
+  #learn(reply: Reply): void {
+    if (reply.kind === 'answered') {
+      if (reply.outcomes.every(isUnavailable)) this.#breaker.failed()
+      else this.#breaker.succeeded()
+    } else if (codeOf(reply.error) === 'encoder-unavailable') {
+      this.#reason = reply.error.message
+      this.#breaker.trip()
+    }
+  }
+
+  async #ask(): Promise<void> {
+    const signal = AbortSignal.timeout(this.#options.probeTimeoutMs ?? PROBE_TIMEOUT_MS)
+    try {
+      const { statusCode, body } = await this.#pool.request({
+        method: 'GET',
+        path: PATHS.health,
+        headers: this.#headers(),
+        signal,
+      })
+      const answer = (await body.json()) as Health & WireError
+      this.#missed = 0
+      this.#health = statusCode === 200 ? answer : undefined
+      this.#reason = statusCode === 200 ? this.#misfitOf(answer) : answer.message
+      if (this.#reason === undefined) this.#breaker.succeeded()
+      else this.#breaker.trip()
+    } catch (error) {
+      this.#miss(error)
+    }
+  }
+
+  /** Why a service that answered cannot be used. */
+  #misfitOf({ protocol, model, state, reason }: Health): string | undefined {
+    const mine = this.#options.model
+    if (protocol !== 1) return 'It speaks another version of the encoder protocol; run the same release on both sides.'
+    if (model.sha256 !== mine.sha256) {
+      const theirs = `${model.name} (${model.sha256.slice(0, 12)})`
+      return `It runs the model ${theirs}, and this service has ${mine.name} (${mine.sha256.slice(0, 12)}); give both the same bundle.`
+    }
+    if (state === 'stopping') return 'It is shutting down.'
+    return state === 'failing' ? (reason ?? 'It is failing.') : undefined
+  }
+
+  #miss(error: unknown): void {
+    const reason = unwell(error)
+    this.#reason = reason.message
+    this.#health = undefined
+    this.#breaker.trip()
+    if (++this.#missed < MISSED_PROBES) return
+    for (const control of this.#running) control.abort(reason)
+  }
+
+  #headers(): Record<string, string> {
+    return { authorization: `Bearer ${this.#options.secret}` }
+  }
+}
+
+const codeOf = (error: unknown) => (error instanceof DomainError ? error.code : undefined)
+
+function isUnavailable(outcome: PromiseSettledResult<Result>): boolean {
+  return outcome.status === 'rejected' && codeOf(outcome.reason) === 'encoder-unavailable'
+}
+
+function wasReached(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === undefined || !UNREACHED.includes(code)
+}
+
+/** What was aborted by ourselves has its reason already. */
+function unwell(cause: unknown): DomainError {
+  if (cause instanceof DomainError) return cause
+  const { name, code, message } = cause as NodeJS.ErrnoException
+  const why = name === 'TimeoutError' ? 'It does not answer.' : `It cannot be reached (${code ?? message}).`
+  return new DomainError('encoder-unavailable', why, { cause, retryAfterS: 1 })
+}
+
+function misfit(message: string): DomainError {
+  return new DomainError('encoder-unavailable', message, { retryAfterS: 5 })
+}
+
+/** What is no answer of an encoder service comes from something between, such as a proxy. */
+async function refusalOf(status: number, body: Dispatcher.ResponseData['body']): Promise<WireError> {
+  const text = await body.text()
+  try {
+    const error = JSON.parse(text) as WireError
+    if (typeof error.message === 'string') return error
+  } catch {}
+  return { code: 'encoder-unavailable', message: `It gave no answer of an encoder service, but HTTP ${status}.` }
+}

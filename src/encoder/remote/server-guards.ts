@@ -1,0 +1,70 @@
+/** What stands before an encoder service: the secret, the room there is, the body as announced. */
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { DomainError } from '../../errors.ts'
+import { type WireError, wireErrorOf } from './wire.ts'
+
+/** A request that is refused as a whole. */
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    readonly error: WireError,
+  ) {
+    super(error.message)
+  }
+}
+
+const RETRY_AFTER_S = 1
+
+const sha256Of = (text: string): Buffer => createHash('sha256').update(text).digest()
+
+/** Whether an `authorization` header bears the secret. Hashes are compared, in constant time, so that not even a length is told. */
+export function secretCheck(secret: string): (header: string | undefined) => boolean {
+  const expected = sha256Of(`Bearer ${secret}`)
+  return (header) => timingSafeEqual(sha256Of(header ?? ''), expected)
+}
+
+/** Bounds what is in work at once. */
+export class Room {
+  #requests = 0
+  #bytes = 0
+  readonly #waiting: (() => void)[] = []
+
+  constructor(
+    private readonly maxRequests: number,
+    private readonly maxBytes: number,
+  ) {}
+
+  /** @returns call once, to leave. @throws Refusal 503 `overloaded` */
+  enter(bytes: number): () => void {
+    // One that is larger than the bound by itself is let in when alone, as it could never be served otherwise.
+    if (this.#requests >= this.maxRequests || (this.#requests > 0 && this.#bytes + bytes > this.maxBytes)) {
+      const message = `The encoder has as much work as it accepts; try again in ${RETRY_AFTER_S} s.`
+      throw new Refusal(503, wireErrorOf(new DomainError('overloaded', message, { retryAfterS: RETRY_AFTER_S })))
+    }
+    this.#requests++
+    this.#bytes += bytes
+    return () => {
+      this.#bytes -= bytes
+      if (--this.#requests === 0) for (const resolve of this.#waiting.splice(0)) resolve()
+    }
+  }
+
+  /** Resolves when nothing is in work. */
+  async emptied(): Promise<void> {
+    if (this.#requests > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  }
+}
+
+/** The whole body, in memory of its own. @throws Refusal 400 if it is not as long as announced */
+export async function readBody(request: IncomingMessage, length: number): Promise<Uint8Array> {
+  const body = new Uint8Array(length)
+  let at = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    if (at + chunk.length > length) break
+    body.set(chunk, at)
+    at += chunk.length
+  }
+  if (at === length) return body
+  throw new Refusal(400, { message: `The body has ${at} bytes instead of ${length}.` })
+}
