@@ -133,7 +133,9 @@ it('tells a model what is wrong: too little, too much, no such collection, no su
   expect(await words('search', { collection: 'none', query: 'x' })).toMatch(
     /There is no collection 'none'.*\(not-found\)/,
   )
-  expect(await words('ground', { file: 'dog.png', phrases: ['a dog'] })).toContain('(unsupported-by-model)')
+  expect(await words('ground', { file: 'rain.wav', phrases: ['a dog'] })).toMatch(
+    /picture.*\(invalid-request|undecodable-media\)/,
+  )
   expect(await words('ground', { phrases: ['a dog'], collection: 'mine' })).toContain('Give either `file`, or')
   const alone = await connect([], { ONEPEACE_URL: 'http://127.0.0.1:9' })
   const { words: unreachable } = await call(alone, 'list_collections', {})

@@ -15,9 +15,12 @@ print("heard:", classes["results"][0]["label"])
 scores = client.similarity([picture], ["pizza", "rain"])["scores"]
 print("pizza more than rain:", scores[0][0] > scores[0][1])
 
+grounded = client.ground(picture, ["a slice"], timeout=30)
+print("box:", *grounded["results"][0]["box"])
+
 try:
-    print("box:", client.ground(picture, ["a slice"], timeout=30)["results"][0]["box"])
+    client.embed("a slice", dimensions=7)
 except ProblemError as problem:
     if problem.code != "unsupported-by-model":
         raise
-    print("no boxes:", problem.code)  # the default model has no grounding head
+    print("problem:", problem.code)  # its vectors are of one width

@@ -28,4 +28,4 @@ def test_import_folder(service: str, media: Path, tmp_path: Path) -> None:
 
 def test_understand(service: str, media: Path) -> None:
     said = run(service, "understand.py", media / "rain.wav", media / "pizza.png")
-    assert said == "heard: rain\npizza more than rain: True\nno boxes: unsupported-by-model\n"
+    assert said == "heard: rain\npizza more than rain: True\nbox: x1 y1 x2 y2\nproblem: unsupported-by-model\n"

@@ -134,12 +134,12 @@ def test_typed_problems(run: Run, media: Path) -> None:
     async def test(client: Any) -> None:
         picture = media / "dog.png"
         with pytest.raises(ProblemError) as raised:
-            await client.ground(picture, ["a dog"])
+            await client.embed(picture, dimensions=7)
         assert code_of(raised) == "unsupported-by-model"
         assert raised.value.status == 422
         with pytest.raises(ProblemError) as raised:
-            await client.ask(picture, "What is it?", candidates=["a dog", "a cat"])
-        assert code_of(raised) == "unsupported-by-model"
+            await client.ask(picture, "What is it?", head="none")
+        assert code_of(raised) == "not-found"
         with pytest.raises(ProblemError) as raised:
             await client.embed(["fine", b"no picture"])
         assert code_of(raised) == "unsupported-media-type"

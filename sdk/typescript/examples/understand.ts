@@ -11,10 +11,12 @@ console.log('heard:', results[0]?.label)
 const { scores } = await client.similarity([picture!], ['pizza', 'rain'])
 console.log('pizza more than rain:', scores[0]![0]! > scores[0]![1]!)
 
+const grounded = await client.ground(picture!, ['a slice'], {}, { timeoutMs: 30_000 })
+console.log('box:', Object.keys(grounded.results[0]!.box).join(' '))
+
 try {
-  const { results } = await client.ground(picture!, ['a slice'], {}, { timeoutMs: 30_000 })
-  console.log('box:', results[0]?.box)
+  await client.embed('a slice', { dimensions: 7 })
 } catch (error) {
   if (!(error instanceof ProblemError) || error.code !== 'unsupported-by-model') throw error
-  console.log('no boxes:', error.code) // the default model has no grounding head
+  console.log('problem:', error.code) // its vectors are of one width
 }

@@ -80,6 +80,6 @@ it('compiles strictly against its types, and its examples run', { timeout: 180_0
       'dog.png: image\nguitar.png: image\nhelicopter.wav: audio\npizza.png: image\nrain.wav: audio\n',
   )
   expect(await example('understand', 'media/rain.wav', 'media/pizza.png')).toBe(
-    'heard: rain\npizza more than rain: true\nno boxes: unsupported-by-model\n',
+    'heard: rain\npizza more than rain: true\nbox: x1 y1 x2 y2\nproblem: unsupported-by-model\n',
   )
 })

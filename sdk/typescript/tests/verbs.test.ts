@@ -112,8 +112,9 @@ it('tells what each part of a picture is', async () => {
 it('tells typed problems: what the model cannot do, what is not there, what is taken, which input failed', async () => {
   const picture = await samplePicture('dog')
   const problem = (promise: Promise<unknown>) => promise.then(() => undefined).catch((error: unknown) => error)
-  expect(await problem(client.ground(picture, ['a dog']))).toMatchObject({ code: 'unsupported-by-model', status: 422 })
-  expect(await problem(client.ask(picture, 'What is it?'))).toMatchObject({ code: 'unsupported-by-model' })
+  const narrow = client.embed(picture, { dimensions: 7 })
+  expect(await problem(narrow)).toMatchObject({ code: 'unsupported-by-model', status: 422 })
+  expect(await problem(client.ask(picture, 'What?', { head: 'none' }))).toMatchObject({ code: 'not-found' })
   const missing = await problem(client.collections.get('missing'))
   expect(missing).toBeInstanceOf(ProblemError)
   expect(missing).toMatchObject({ code: 'not-found', requestId: expect.stringMatching(/./), name: 'ProblemError' })
