@@ -56,6 +56,12 @@ module.exports = {
       to: { path: '^src/(http|commands)/' },
     },
     {
+      name: 'mcp-is-a-client-and-knows-nothing-of-the-server',
+      severity: 'error',
+      from: { path: '^src/mcp/' },
+      to: { path: '^src/', pathNot: '^src/mcp/' },
+    },
+    {
       name: 'only-the-composition-root-reads-the-config',
       severity: 'error',
       from: { path: '^src/(http|services)/' },
@@ -65,6 +71,7 @@ module.exports = {
     onlyIn('@lancedb', '^src/vectors/lancedb\\.ts$'),
     onlyIn('@qdrant', '^src/vectors/qdrant\\.ts$'),
     onlyIn('prom-client', '^src/http/metrics\\.ts$'),
+    onlyIn('@modelcontextprotocol', '^src/mcp/'),
     onlyIn('sharp', '^src/media/image\\.ts$'),
     onlyIn('@opentelemetry', '^src/telemetry/'),
     {

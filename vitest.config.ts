@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 // Fast tests first by name; the slow ones (tests/slow) run in the same command, so that CI never forgets them.
 export default defineConfig({
   test: {
-    include: ['tests/**/*.test.ts'],
+    include: ['tests/**/*.test.ts', 'sdk/typescript/tests/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',

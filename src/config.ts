@@ -73,6 +73,25 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
   return Object.freeze(config)
 }
 
+/** Where a command that is a client finds the service. */
+export interface ClientConfig {
+  url: string
+  apiKey: string | undefined
+}
+
+export interface ClientFlags {
+  url?: string | undefined
+}
+
+/** The key comes from the environment alone: what stands in a command line, others can read. @throws ConfigError */
+export function loadClientConfig(flags: ClientFlags, env: NodeJS.ProcessEnv = process.env): Readonly<ClientConfig> {
+  const url = flags.url ?? (env.ONEPEACE_URL || 'http://127.0.0.1:8080')
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    throw new ConfigError(`The address of the service must be like http://127.0.0.1:8080, not '${url}'.`)
+  }
+  return Object.freeze({ url, apiKey: env.ONEPEACE_API_KEY || undefined })
+}
+
 /** `maxRequestBytes` is ONEPEACE_MAX_REQUEST_BYTES, and so on. */
 function limitsOf(env: NodeJS.ProcessEnv, wrong: string[]): Limits {
   const entries = Object.entries(DEFAULT_LIMITS).map(([name, preset]) => {

@@ -68,6 +68,19 @@ const COMMANDS: CommandEntry[] = [
     run: async (inputs: never, flags: never) => (await import('./commands/embed.ts')).embed(inputs, flags),
   },
   {
+    usage: 'mcp',
+    description:
+      'offer a running service to language models as tools, by the Model Context Protocol on stdin and stdout',
+    options: [
+      [
+        '--url <address>',
+        'address of the service (default: http://127.0.0.1:8080, env ONEPEACE_URL; key: ONEPEACE_API_KEY)',
+      ],
+      ['--allow-dir <dirs...>', 'folders whose files the tools may read; none by default'],
+    ],
+    run: async (flags: never) => (await import('./commands/mcp.ts')).mcp(flags),
+  },
+  {
     usage: 'convert <checkpoint>',
     description: 'make a bundle from an official checkpoint, with fine-tuned heads or of one head alone',
     options: [
@@ -126,6 +139,7 @@ const TOLD_PLAINLY = [
   'GoldensError',
   'ReportError',
   'MaterialError',
+  'FileRefusedError',
 ]
 
 // Whoever read the output may stop reading (`onepeace serve | head -1`): what was asked for goes on all the same.

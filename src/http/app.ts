@@ -20,6 +20,7 @@ import { registerObservation } from './plugins/observe.ts'
 import { registerProblemDetails, sendProblem } from './plugins/problem-details.ts'
 import { registerRateLimit } from './plugins/rate-limit.ts'
 import { registerRequestId, requestIdOf } from './plugins/request-id.ts'
+import { registerUnusedConnections } from './plugins/unused-connections.ts'
 import { HttpProblem, problemOf } from './problems.ts'
 import type { AddRoute, AppDeps } from './route.ts'
 import { batchRoutes } from './routes/batch.ts'
@@ -68,6 +69,7 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
   app.removeContentTypeParser('text/plain')
   app.addContentTypeParser('application/x-ndjson', (_request, body, done) => done(null, body))
   await app.register(multipart, { limits: formLimits(config.limits) })
+  registerUnusedConnections(app)
   registerRequestId(app)
   registerObservation(app, deps.metrics)
   registerProblemDetails(app, contract)

@@ -885,6 +885,11 @@ export interface components {
         };
         /** @enum {string} */
         ProblemCode: "invalid-request" | "unauthenticated" | "forbidden" | "not-found" | "method-not-allowed" | "conflict" | "payload-too-large" | "unsupported-media-type" | "range-not-satisfiable" | "undecodable-media" | "input-too-long" | "media-too-large" | "unsupported-by-model" | "unprocessable-content" | "idempotency-key-reused" | "rate-limited" | "internal" | "overloaded" | "encoder-unavailable" | "vector-store-unavailable" | "deadline-exceeded";
+        Finding: {
+            /** @description RFC 6901 pointer into the body; parameters are `/query/…` and the like. */
+            pointer?: string;
+            detail: string;
+        };
         /**
          * @description RFC 9457.
          * @example {
@@ -917,12 +922,14 @@ export interface components {
             request_id: string;
             /** @description Which of several inputs failed. */
             index?: number;
+            /** @description Detail, title and code as OpenAI's clients look for them; from `/v1/embeddings` and `/v1/models` only. */
+            error?: {
+                message: string;
+                type: string;
+                code: components["schemas"]["ProblemCode"];
+            };
             /** @description Every finding of a validation. */
-            errors?: {
-                /** @description RFC 6901 pointer into the body; parameters are `/query/…` and the like. */
-                pointer?: string;
-                detail: string;
-            }[];
+            errors?: components["schemas"]["Finding"][];
         };
     };
     responses: {

@@ -40,6 +40,9 @@ export const PROBLEMS: Readonly<Record<ErrorCode | 'method-not-allowed' | 'range
   'deadline-exceeded': { status: 504, title: 'The time given was not enough' },
 }
 
+/** Where OpenAI's clients call; they tell of an error what its member `error` holds, and nothing else. */
+const OPENAI_PATHS: readonly string[] = ['/v1/embeddings', '/v1/models']
+
 /** Seconds a client is asked to wait after a 503 or 429 that does not say. */
 const DEFAULT_RETRY_AFTER_S = 1
 
@@ -82,6 +85,7 @@ export function problemOf(
     ...(index !== undefined && { index }),
     ...(known.errors && { errors: known.errors }),
   }
+  if (OPENAI_PATHS.includes(request.path)) problem.error = { message: problem.detail, type: title, code: known.code }
   const headers = known instanceof HttpProblem ? { ...known.headers } : {}
   if ([429, 503].includes(status) && headers['retry-after'] === undefined) {
     const retryAfterS = known instanceof DomainError ? known.retryAfterS : undefined

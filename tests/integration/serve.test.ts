@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -113,6 +113,15 @@ it('ends quietly when told to while it fills the samples, and goes on with them 
   expect((await fetch(`${second.url}/livez`)).status).toBe(200)
   second.child.kill('SIGTERM')
   expect(await once(second.child, 'exit')).toEqual([0, null])
+})
+
+it('ends at once although a client holds a connection on which it never asked anything', async () => {
+  const { child, url } = await start(join(dir, 'unused-connection'))
+  const ahead = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {})
+  await once(ahead, 'connect')
+  await fetch(`${url}/livez`) // a round trip: by now the service knows of the other connection
+  child.kill('SIGTERM')
+  expect(await once(child, 'exit')).toEqual([0, null]) // 1 after the 20 s that requests in flight may take
 })
 
 it('listens beyond loopback once there is a key, which the command makes and revokes while it runs', async () => {
