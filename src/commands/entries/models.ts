@@ -1,0 +1,61 @@
+/** Models: how one comes to be, and how good it is. */
+import type { ConvertFlags } from '../convert.ts'
+import { type CommandEntry, JSON_OUT, MODEL } from './entry.ts'
+
+const area = 'Models'
+
+export const MODEL_COMMANDS: readonly CommandEntry[] = [
+  {
+    area,
+    usage: 'convert <checkpoint>',
+    description: 'make a bundle from an official checkpoint, with fine-tuned heads or of one head alone',
+    examples: [
+      'convert one-peace.pt --bpe bpe --out models/one-peace --precision fp16',
+      'convert one-peace.pt --bpe bpe --head refcoco=finetune_refcoco.pt --out models/one-peace',
+    ],
+    options: [
+      ['--head <name=checkpoint...>', 'fine-tuned checkpoint to add as a head (repeatable)'],
+      ['--head-task <name=task...>', 'what a head is for, where its checkpoint does not say'],
+      ['--bpe <dir>', 'folder of encoder.json, vocab.bpe and dict.txt'],
+      ['--precision <fp32|fp16>', 'how weights are stored', 'fp32'],
+      ['--image-size <pixels>', 'side of the square the pictures are resized to'],
+      ['--name <name>', 'name of the model'],
+      ['--licence <text>', 'licence and attribution of the weights'],
+      JSON_OUT,
+    ],
+    required: [['--out <bundle>', 'folder to make']],
+    run: async (checkpoint: never, flags: { imageSize?: string }) => {
+      const { convert } = await import('../convert.ts')
+      return convert(checkpoint, { ...(flags as never as ConvertFlags), ...numberOf('imageSize', flags.imageSize) })
+    },
+  },
+  {
+    area,
+    usage: 'verify <bundle> <goldens>',
+    description: 'prove a bundle equal to the reference on a folder of golden data',
+    examples: ['verify models/one-peace goldens --checkpoint pretrain'],
+    options: [JSON_OUT],
+    required: [['--checkpoint <name>', 'which checkpoint of the goldens the bundle was made from']],
+    run: async (bundle: never, goldens: never, flags: never) =>
+      (await import('../verify.ts')).verify(bundle, goldens, flags),
+  },
+  {
+    area,
+    usage: 'eval <benchmark>',
+    description: "run a benchmark; `nano` is the default model's, over HTTP, on what it never saw",
+    examples: ['eval nano', 'eval nano --json'],
+    options: [
+      MODEL,
+      ['--material <dir>', 'what `python -m training.material.benchmark --out <dir>` wrote; more is measured with it'],
+      JSON_OUT,
+      ['--report <file>', 'put the report between the markers of a Markdown file, e.g. docs/nano.md'],
+      ['--figures <dir>', 'draw the pictures of the model card into a folder, e.g. docs/nano'],
+    ],
+    run: async (benchmark: never, flags: never) => (await import('../eval.ts')).evaluate(benchmark, flags),
+  },
+]
+
+/** A numeric flag, if it was given. */
+function numberOf<K extends string>(name: K, text: string | undefined): { [name in K]?: number } {
+  return text === undefined ? {} : ({ [name]: Number(text) } as { [name in K]?: number })
+}
