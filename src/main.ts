@@ -20,6 +20,7 @@ const TOLD_PLAINLY = [
   'FileRefusedError',
   'ServiceError',
   'TransferError',
+  'DownloadError',
 ]
 
 /** What the system refused (no such file, no room) says itself what is wrong. */

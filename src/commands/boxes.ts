@@ -40,11 +40,13 @@ function boxAndPhrase(
   colour: string,
   { width, stroke, size }: Measures,
 ): string {
+  // A model unsure of itself may say corners the wrong way round.
+  const [x, y] = [Math.min(x1, x2), Math.min(y1, y2)]
   const tall = size * 1.4
   const wide = Math.min(width, phrase.length * size * CHARACTER + size)
-  const left = Math.max(0, Math.min(x1, width - wide))
-  const top = y1 >= tall ? y1 - tall : y1
-  const rect = `x="${x1}" y="${y1}" width="${x2 - x1}" height="${y2 - y1}" fill="none"`
+  const left = Math.max(0, Math.min(x, width - wide))
+  const top = y >= tall ? y - tall : y
+  const rect = `x="${x}" y="${y}" width="${Math.abs(x2 - x1)}" height="${Math.abs(y2 - y1)}" fill="none"`
   return [
     `<rect ${rect} stroke="#000" stroke-opacity="0.6" stroke-width="${stroke * 2}"/>`,
     `<rect ${rect} stroke="${colour}" stroke-width="${stroke}"/>`,

@@ -1,7 +1,7 @@
 /** A collection that is not there, told with those that are. */
 import { type OnepeaceClient, ProblemError } from 'onepeace-client'
 import { didYouMean } from '../terminal/closest.ts'
-import { ServiceError } from './with-service.ts'
+import { ServiceError } from './service-error.ts'
 
 /** @throws ServiceError if `ask` says that there is nothing of the name, and what else `ask` throws */
 export async function namingCollections<T>(client: OnepeaceClient, name: string, ask: () => Promise<T>): Promise<T> {

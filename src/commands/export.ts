@@ -1,4 +1,6 @@
 /** `onepeace export`: a collection into a folder or an NDJSON file, which `import` reads back. */
+
+import type { OnepeaceClient } from 'onepeace-client'
 import { printJson } from '../terminal/print.ts'
 import { Progress } from '../terminal/progress.ts'
 import { asDuration } from '../terminal/table.ts'
@@ -6,7 +8,7 @@ import { exportItems } from '../transfer/export-items.ts'
 import { atSignal } from './at-signal.ts'
 import { namingCollections } from './collections.ts'
 import { filterOf } from './options.ts'
-import { type ServiceFlags, withService } from './with-service.ts'
+import { PATIENT, type ServiceFlags, withService } from './with-service.ts'
 
 export interface ExportFlags extends ServiceFlags {
   out: string
@@ -20,7 +22,7 @@ export interface ExportFlags extends ServiceFlags {
 export async function exportCollection(name: string, flags: ExportFlags): Promise<void> {
   const { out, vectors, json } = flags
   const filter = flags.filter === undefined ? {} : { filter: filterOf(flags.filter) }
-  await withService(flags, async (client) => {
+  const work = async (client: OnepeaceClient): Promise<void> => {
     const began = performance.now()
     const { items } = await namingCollections(client, name, () => client.collections.get(name))
     const bar = new Progress({ unit: 'items', total: items })
@@ -33,5 +35,6 @@ export async function exportCollection(name: string, flags: ExportFlags): Promis
     const seconds = (performance.now() - began) / 1000
     if (json) printJson({ collection: name, out, items: count, seconds })
     else console.log(`${out}: ${count} items of ${name}, in ${asDuration(seconds)}.`)
-  })
+  }
+  await withService(flags, work, PATIENT)
 }

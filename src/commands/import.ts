@@ -14,7 +14,7 @@ import { type ImportReport, importItems } from '../transfer/import-items.ts'
 import { ndjsonSource } from '../transfer/ndjson-source.ts'
 import { atSignal } from './at-signal.ts'
 import { countOf } from './options.ts'
-import { type ServiceFlags, withService } from './with-service.ts'
+import { PATIENT, type ServiceFlags, withService } from './with-service.ts'
 
 export interface ImportFlags extends ServiceFlags {
   collection: string
@@ -30,7 +30,7 @@ const LISTED = 50
 export async function importAll(paths: readonly string[], flags: ImportFlags): Promise<void> {
   const concurrency = countOf('--concurrency', flags.concurrency, 64)
   for (const path of paths) await assertThere(path)
-  await withService(flags, async (client) => {
+  const work = async (client: OnepeaceClient): Promise<void> => {
     const began = performance.now()
     const { limits } = await client.models()
     const source = joined(
@@ -51,7 +51,8 @@ export async function importAll(paths: readonly string[], flags: ImportFlags): P
       release()
     })
     tell(report, source, flags, (performance.now() - began) / 1000)
-  })
+  }
+  await withService(flags, work, PATIENT)
 }
 
 async function assertThere(path: string): Promise<void> {

@@ -4,9 +4,16 @@ import { ASKING_COMMANDS } from './entries/asking.ts'
 import { type CommandEntry, GROUPS } from './entries/entry.ts'
 import { FILE_COMMANDS } from './entries/files.ts'
 import { MODEL_COMMANDS } from './entries/models.ts'
+import { PROGRAM_COMMANDS } from './entries/program.ts'
 import { SERVICE_COMMANDS } from './entries/service.ts'
 
-const COMMANDS: readonly CommandEntry[] = [...FILE_COMMANDS, ...ASKING_COMMANDS, ...SERVICE_COMMANDS, ...MODEL_COMMANDS]
+const COMMANDS: readonly CommandEntry[] = [
+  ...FILE_COMMANDS,
+  ...ASKING_COMMANDS,
+  ...SERVICE_COMMANDS,
+  ...MODEL_COMMANDS,
+  ...PROGRAM_COMMANDS,
+]
 
 /** Columns of the help where the terminal does not say, and of docs/cli.md. */
 const HELP_WIDTH = 100

@@ -2,11 +2,9 @@
  * The service that a command talks to: the one whose address was given; else the one that runs where `serve` listens by default;
  * else one within this process, on the data folder, so that the first import needs no second terminal.
  */
-import { OnepeaceClient, OnepeaceError, ProblemError } from 'onepeace-client'
-import { type ClientConfig, type Config, ConfigError, loadClientConfig, loadConfig } from '../config.ts'
-import { buildApp } from '../http/app.ts'
-import { openServices } from './compose.ts'
-import { DataDirError } from './data-dir.ts'
+import { type ClientOptions, OnepeaceClient, OnepeaceError, ProblemError } from 'onepeace-client'
+import { ConfigError, loadClientConfig, loadConfig } from '../config.ts'
+import { ServiceError } from './service-error.ts'
 
 export interface ServiceFlags {
   url?: string | undefined
@@ -15,32 +13,35 @@ export interface ServiceFlags {
   model?: string | undefined
 }
 
-/** The service does not answer, or refuses; the message says what to do. */
-export class ServiceError extends Error {
-  override name = 'ServiceError'
-}
-
 const PROBE_MS = 5000
-/** With the waits between them, half a minute. */
-const MAX_RETRIES = 6
+/** How often long work tries again: with the waits between, half a minute. Whoever waits for an answer hears sooner. */
+export const PATIENT = { maxRetries: 6 }
 
 /** @throws ServiceError, and what opening a data folder and a bundle throws */
-export async function withService<T>(flags: ServiceFlags, use: (client: OnepeaceClient) => Promise<T>): Promise<T> {
+export async function withService<T>(
+  flags: ServiceFlags,
+  use: (client: OnepeaceClient) => Promise<T>,
+  retries: { maxRetries?: number } = {},
+): Promise<T> {
   const { url, isGiven, apiKey } = loadClientConfig(flags)
   const isLocal = flags.data !== undefined || flags.model !== undefined
   if (isLocal && flags.url !== undefined) {
     throw new ConfigError('--url asks a service, which has its own data and model: leave out --data and --model.')
   }
-  if (!isLocal && (isGiven || (await isRunning(url)))) return ask({ url, isGiven, apiKey }, use)
+  if (!isLocal && (isGiven || (await isRunning(url)))) return ask({ url, apiKey, ...retries }, use)
+  // What a service is made of takes a second to load: only where there is none.
+  const { withOwnService } = await import('./own-service.ts')
   return withOwnService(loadConfig(flags), use)
 }
 
-/** A command that nobody waits for may try for longer: see `maxRetries`. */
-async function ask<T>({ url, apiKey }: ClientConfig, use: (client: OnepeaceClient) => Promise<T>): Promise<T> {
+async function ask<T>(
+  options: ClientOptions & { url: string },
+  use: (client: OnepeaceClient) => Promise<T>,
+): Promise<T> {
   try {
-    return await use(new OnepeaceClient({ url, apiKey, maxRetries: MAX_RETRIES }))
+    return await use(new OnepeaceClient(options))
   } catch (error) {
-    throw toldOf(url, error)
+    throw toldOf(options.url, error)
   }
 }
 
@@ -59,48 +60,11 @@ function toldOf(url: string, error: unknown): unknown {
 }
 
 /** Whatever else may listen there is not asked further, and is sent no key. */
-async function isRunning(url: string): Promise<boolean> {
+export async function isRunning(url: string): Promise<boolean> {
   try {
     const response = await fetch(`${url}/livez`, { signal: AbortSignal.timeout(PROBE_MS) })
     return response.ok && ((await response.json()) as { status?: unknown }).status === 'live'
   } catch {
     return false
   }
-}
-
-/**
- * Without a socket: nobody else can reach it, so it asks for no key. Who may use the folder sees what tenant `default` has.
- * @throws DataDirError
- */
-async function withOwnService<T>(config: Config, use: (client: OnepeaceClient) => Promise<T>): Promise<T> {
-  console.error(`No service is running; using ${config.dataDir} in this process. \`onepeace serve\` keeps one ready.`)
-  const services = await openServices(config).catch((error: unknown) => {
-    if (!(error instanceof DataDirError) || !error.message.includes('in use')) throw error
-    throw new DataDirError(`${error.message} If that is a service, give its address with --url.`, { cause: error })
-  })
-  try {
-    const app = await buildApp({ ...config, host: '127.0.0.1', keys: undefined, rateLimit: 0 }, services)
-    const client = new OnepeaceClient({ url: 'http://localhost', fetch: (request) => answer(app, request) })
-    return await use(client).finally(() => app.close())
-  } catch (error) {
-    throw error instanceof OnepeaceError ? new ServiceError(error.message, { cause: error }) : error
-  } finally {
-    await services.close()
-  }
-}
-
-type App = Awaited<ReturnType<typeof buildApp>>
-
-async function answer(app: App, request: Request): Promise<Response> {
-  const { pathname, search } = new URL(request.url)
-  const body = request.body === null ? undefined : Buffer.from(await request.arrayBuffer())
-  const { statusCode, headers, rawPayload } = await app.inject({
-    method: request.method as 'GET',
-    url: `${pathname}${search}`,
-    headers: Object.fromEntries(request.headers),
-    ...(body && { payload: body }),
-  })
-  const plain = Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)])
-  const hasBody = statusCode !== 204 && statusCode !== 304
-  return new Response(hasBody ? new Uint8Array(rawPayload) : null, { status: statusCode, headers: plain })
 }

@@ -1,17 +1,35 @@
 /** Models: how one comes to be, and how good it is. */
 import type { ConvertFlags } from '../convert.ts'
-import { type CommandEntry, JSON_OUT, MODEL } from './entry.ts'
+import { type CommandEntry, JSON_OUT, MODEL, type Option } from './entry.ts'
 
 const area = 'Models'
 
+/** Measurements print their figures themselves. */
+const JSON_LIST: Option = ['--json', 'print the list as JSON']
+
 export const MODEL_COMMANDS: readonly CommandEntry[] = [
+  {
+    area,
+    usage: 'pull [names...]',
+    description: 'download official checkpoints and dictionaries, or any file by its address; without names, list them',
+    details:
+      'A download that broke off goes on where it was when the command is run again. The SHA-256 is compared where one is ' +
+      'known, and printed always: none is published for the checkpoints.',
+    examples: ['pull', 'pull one-peace bpe --out checkpoints', 'pull https://models.example/one-peace.pt --sha256 HEX'],
+    options: [
+      ['--out <dir>', 'folder to put files into', 'checkpoints'],
+      ['--sha256 <hex>', 'what the SHA-256 of the one file must be'],
+      JSON_OUT,
+    ],
+    run: async (names: never, flags: never) => (await import('../pull.ts')).pull(names, flags),
+  },
   {
     area,
     usage: 'convert <checkpoint>',
     description: 'make a bundle from an official checkpoint, with fine-tuned heads or of one head alone',
     examples: [
-      'convert one-peace.pt --bpe bpe --out models/one-peace --precision fp16',
-      'convert one-peace.pt --bpe bpe --head refcoco=finetune_refcoco.pt --out models/one-peace',
+      'convert checkpoints/one-peace.pt --bpe checkpoints --out models/one-peace --precision fp16',
+      'convert checkpoints/one-peace.pt --bpe checkpoints --head refcoco=checkpoints/finetune_refcoco.pt --out models/one-peace',
     ],
     options: [
       ['--head <name=checkpoint...>', 'fine-tuned checkpoint to add as a head (repeatable)'],
@@ -52,6 +70,14 @@ export const MODEL_COMMANDS: readonly CommandEntry[] = [
       ['--figures <dir>', 'draw the pictures of the model card into a folder, e.g. docs/nano'],
     ],
     run: async (benchmark: never, flags: never) => (await import('../eval.ts')).evaluate(benchmark, flags),
+  },
+  {
+    area,
+    usage: 'bench [name] [args...]',
+    description: 'run a measurement of bench/ by its name; without one, list them',
+    examples: ['bench', 'bench encode-one', 'bench load 2'],
+    options: [JSON_LIST],
+    run: async (name: never, args: never, flags: never) => (await import('../bench.ts')).bench(name, args, flags),
   },
 ]
 

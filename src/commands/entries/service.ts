@@ -55,6 +55,22 @@ export const SERVICE_COMMANDS: readonly CommandEntry[] = [
   },
   {
     area,
+    usage: 'doctor',
+    description: 'check whether this machine can serve: Node, processor, memory, disk, model, store, keys, port',
+    details: 'Looks, and changes nothing. Exit code 1 if a check fails; a warning is none.',
+    examples: ['doctor', 'doctor --host 0.0.0.0 --data /var/lib/onepeace --json'],
+    options: [
+      ['--host <address>', 'address that `serve` would listen on (default: 127.0.0.1, env ONEPEACE_HOST)'],
+      ['--port <number>', 'port that `serve` would listen on (default: 8080, env ONEPEACE_PORT)'],
+      ['--no-auth', 'other machines are to be let in without keys (env ONEPEACE_NO_AUTH=1)'],
+      JSON_OUT,
+      DATA,
+      MODEL,
+    ],
+    run: async (flags: never) => (await import('../doctor.ts')).doctor(flags),
+  },
+  {
+    area,
     usage: 'mcp',
     description:
       'offer a running service to language models as tools, by the Model Context Protocol on stdin and stdout',
