@@ -22,17 +22,18 @@ const SOUNDS = [220, 330, 440, 550].map((hz) => toWav(tone(2, hz)).toString('bas
 let count = 0
 const words = () => `picture number ${count++} of a dog on a beach`
 const MIX = [
-  [0.5, () => ['/v1/embeddings', { input: words() }]],
-  [0.15, () => ['/v1/embeddings', { input: { type: 'image_url', image_url: { url: PICTURE } } }]],
+  [0.5, () => ['text', '/v1/embeddings', { input: words() }]],
+  [0.15, () => ['picture', '/v1/embeddings', { input: { type: 'image_url', image_url: { url: PICTURE } } }]],
   [
     0.1,
     () => [
+      'sound',
       '/v1/embeddings',
       { input: { type: 'input_audio', input_audio: { data: SOUNDS[count++ % 4], format: 'wav' } } },
     ],
   ],
-  [0.15, () => ['/v1/collections/load/search', { query: words(), limit: 10 }]],
-  [0.1, () => ['/v1/collections/load/items', { input: words(), metadata: { n: count } }]],
+  [0.15, () => ['search', '/v1/collections/load/search', { query: words(), limit: 10 }]],
+  [0.1, () => ['item', '/v1/collections/load/items', { input: words(), metadata: { n: count } }]],
 ]
 
 let state = 1
@@ -49,7 +50,7 @@ function draw() {
 await withService(async (url, pid) => {
   const { hostname, port } = new URL(url)
   const agent = new Agent({ keepAlive: true, maxSockets: 4000 })
-  const send = ([path, json]) =>
+  const send = ([kind, path, json]) =>
     new Promise((resolve) => {
       const body = JSON.stringify(json)
       const began = performance.now()
@@ -57,15 +58,21 @@ await withService(async (url, pid) => {
       const sent = request({ hostname, port, path, method: 'POST', agent, headers }, (response) => {
         response.resume().on('end', () => {
           const { statusCode: status, headers } = response
-          resolve({ status, tookMs: performance.now() - began, retryAfter: headers['retry-after'] })
+          resolve({
+            kind,
+            status,
+            tookMs: performance.now() - began,
+            retryAfter: headers['retry-after'],
+            stages: headers['server-timing'],
+          })
         })
       })
-      sent.on('error', (error) => resolve({ status: error.code ?? 'broken', tookMs: performance.now() - began }))
+      sent.on('error', (error) => resolve({ kind, status: error.code ?? 'broken', tookMs: performance.now() - began }))
       sent.end(body)
     })
 
   console.log(`${cpus()[0].model}, ${cpus().length} cores (the load comes from them too), Node ${process.version}`)
-  await send(['/v1/collections', { name: 'load' }])
+  await send(['collection', '/v1/collections', { name: 'load' }])
   let best = 0
   for (const clients of CLIENTS) {
     const answers = await closedLoop(send, clients, SECONDS_PER_STEP)
@@ -123,7 +130,10 @@ function report(answers, best, memory) {
   const good = answers.slice(0, answers.inTime).filter(isGood)
   const goodput = good.length / answers.elapsed
   console.log(`  ${answers.sent} sent, goodput ${goodput.toFixed(1)} a second: ${percent(goodput / best)} of the best`)
-  const byStatus = grouped(answers)
+  for (const [kind, some] of [...grouped(answers.filter(isGood), 'kind')].sort()) {
+    console.log(`  ${kind}: ${latency(some)}; median ms in ${stagesOf(some)}`)
+  }
+  const byStatus = grouped(answers, 'status')
   for (const [status, some] of [...byStatus].sort()) {
     const told = some.filter(({ retryAfter }) => retryAfter !== undefined).length
     const hint = isRefusal(status) ? `, ${percent(told / some.length)} with Retry-After` : ''
@@ -140,11 +150,23 @@ function report(answers, best, memory) {
   }
 }
 
-function grouped(answers) {
+/** What the service itself says of where the time went. */
+function stagesOf(answers) {
+  const times = new Map()
+  for (const { stages = '' } of answers) {
+    for (const [, stage, dur] of stages.matchAll(/(\w+);dur=([\d.]+)/g)) {
+      if (!times.has(stage)) times.set(stage, [])
+      times.get(stage).push(Number(dur))
+    }
+  }
+  return [...times].map(([stage, all]) => `${stage} ${quantile(all, 0.5).toFixed(0)}`).join(', ')
+}
+
+function grouped(answers, by) {
   const groups = new Map()
   for (const answer of answers) {
-    const group = groups.get(answer.status) ?? []
-    groups.set(answer.status, group)
+    const group = groups.get(answer[by]) ?? []
+    groups.set(answer[by], group)
     group.push(answer)
   }
   return groups

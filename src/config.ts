@@ -2,8 +2,11 @@
  * Flags and environment → one frozen Config; the only reader of `process.env`. A flag wins over its variable, a variable
  * over the default. Everything wrong is said at once.
  */
+import { isIP } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { MODALITIES, type Modality } from './modality.ts'
 import { type Admission, DEFAULT_ADMISSION, DEFAULT_LIMITS, type Limits } from './services/limits.ts'
+import { QUANTIZATIONS, type Quantization } from './vectors/qdrant-quantization.ts'
 
 export interface Config {
   /** Address to listen on. */
@@ -17,14 +20,20 @@ export interface Config {
   /** Address of the Qdrant server that keeps the vectors; undefined for the embedded store in the data folder. */
   qdrantUrl: string | undefined
   qdrantApiKey: string | undefined
+  /** How Qdrant keeps vectors small for searching. */
+  qdrantQuantization: Quantization
   /** Whether serving other machines without keys was asked for. */
   noAuth: boolean
   /** Whether pictures and sounds given by their address are fetched. */
   remoteFetch: boolean
+  /** Addresses, or networks as CIDR, of proxies whose `x-forwarded-for` tells who calls; none are trusted if empty. */
+  trustedProxies: readonly string[]
   /** Requests a minute of a key, or of an address where no key is asked for; 0 for no limit, undefined for the preset. */
   rateLimit: number | undefined
   /** Requests, and bytes of their bodies, in work at once; what comes beyond is refused with a 503. */
   admission: Readonly<Admission>
+  /** What embeddings are remembered, and how many bytes of them; none with 0. */
+  cache: Readonly<{ maxBytes: number; modalities: readonly Modality[] }>
   logLevel: LogLevel
   /** Whether a collector of traces is configured, by OpenTelemetry's own variables. */
   tracing: boolean
@@ -61,9 +70,21 @@ export function loadConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
     modelDir: flags.model ?? env.ONEPEACE_MODEL ?? DEFAULT_MODEL,
     qdrantUrl: qdrantUrlOf(env.QDRANT_URL || undefined, wrong),
     qdrantApiKey: env.QDRANT_API_KEY || undefined,
+    qdrantQuantization: quantizationOf(env.QDRANT_QUANTIZATION || 'none', wrong),
     noAuth: flags.auth === false || isYes('ONEPEACE_NO_AUTH', env, wrong),
     remoteFetch: isYes('ONEPEACE_REMOTE_FETCH', env, wrong, true),
+    trustedProxies: proxiesOf(env.ONEPEACE_TRUSTED_PROXIES ?? '', wrong),
     rateLimit: rateLimitOf(env.ONEPEACE_RATE_LIMIT, wrong),
+    cache: Object.freeze({
+      maxBytes: wholeNumber(
+        env.ONEPEACE_CACHE_BYTES ?? String(64 * 1024 * 1024),
+        'ONEPEACE_CACHE_BYTES',
+        0,
+        2 ** 40,
+        wrong,
+      ),
+      modalities: cachedModalities(env.ONEPEACE_CACHE ?? 'text', wrong),
+    }),
     admission: Object.freeze(admissionOf(env, wrong)),
     logLevel: logLevelOf(env.ONEPEACE_LOG_LEVEL ?? 'warn', wrong),
     tracing: Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT || env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT),
@@ -111,6 +132,13 @@ function limitsOf(env: NodeJS.ProcessEnv, wrong: string[]): Limits {
   return Object.fromEntries(entries) as Limits
 }
 
+function cachedModalities(text: string, wrong: string[]): readonly Modality[] {
+  if (text === 'all') return MODALITIES
+  if (text !== 'text')
+    wrong.push(`ONEPEACE_CACHE must be text or all, not '${text}'; ONEPEACE_CACHE_BYTES=0 turns it off.`)
+  return ['text']
+}
+
 function admissionOf(env: NodeJS.ProcessEnv, wrong: string[]): Admission {
   const setting = (variable: string, preset: number) =>
     wholeNumber(env[variable] ?? String(preset), variable, 1, Number.MAX_SAFE_INTEGER, wrong)
@@ -135,6 +163,29 @@ function qdrantUrlOf(text: string | undefined, wrong: string[]): string | undefi
   if (!isPlain)
     wrong.push('QDRANT_URL must be an address such as http://127.0.0.1:6333, without user, query or fragment.')
   return text
+}
+
+function proxiesOf(text: string, wrong: string[]): readonly string[] {
+  const proxies = text.split(',').map((each) => each.trim())
+  const isNetwork = (each: string) => {
+    const [address = '', bits = '0', ...more] = each.split('/')
+    const most = isIP(address) === 6 ? 128 : 32
+    return isIP(address) !== 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= most && more.length === 0
+  }
+  const unknown = proxies.filter((each) => each !== '' && !isNetwork(each))
+  if (unknown.length > 0) {
+    wrong.push(
+      `ONEPEACE_TRUSTED_PROXIES must be addresses or networks such as 10.0.0.0/8, not '${unknown.join(', ')}'.`,
+    )
+  }
+  return proxies.filter((each) => each !== '')
+}
+
+function quantizationOf(text: string, wrong: string[]): Quantization {
+  const quantization = QUANTIZATIONS.find((known) => known === text)
+  if (quantization === undefined)
+    wrong.push(`QDRANT_QUANTIZATION must be ${QUANTIZATIONS.join(' or ')}, not '${text}'.`)
+  return quantization ?? 'none'
 }
 
 function rateLimitOf(text: string | undefined, wrong: string[]): number | undefined {

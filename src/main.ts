@@ -17,6 +17,7 @@ const TOLD_PLAINLY = [
   'GoldensError',
   'ReportError',
   'MaterialError',
+  'ReembedError',
   'FileRefusedError',
   'ServiceError',
   'TransferError',

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from .finetune_groups import GROUPS
-from .finetune_tasks import Shown
+from .finetune_tasks import Shown, pointing_loss
 from .loop import progress_of, train
 from .machine import pick_device, prepare
 from .material.paths import BPE
@@ -33,15 +33,23 @@ CLIP = 3.0  # of the gradient's norm
 TRUNK = "encoder_wrapper."
 
 
+def shares(text):
+    """"a=1,b=0.2" -> {"a": 1.0, "b": 0.2}."""
+    return {name: float(part) for name, _, part in (pair.partition("=") for pair in text.split(","))}
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("group", choices=sorted(GROUPS))
     parser.add_argument("--init", type=Path, help="pre-trained checkpoint; not needed to resume")
+    parser.add_argument("--trunk", type=Path, help="fine-tuned checkpoint whose trunk replaces that part of --init, to go on with")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=30, help="training time in all, resumed parts included")
     parser.add_argument("--steps", type=int, help="steps in all, in place of minutes")
     parser.add_argument("--max-steps", type=int, help="stop (and save) after so many, without changing the schedule")
     parser.add_argument("--batch", type=int, default=48, help="scenes or clips a step; each task takes its share of them")
+    parser.add_argument("--shares", type=shares, help="tasks and their parts of the batch, for example grounding=1,segmentation=0.2: "
+                        "the others of the group are left out (default: all, see finetune_batches.py)")
     parser.add_argument("--warm-share", type=float, default=0.0,
                         help="part of the time in which `pictures` learns masks and patches alone: a scene costs a third then")
     parser.add_argument("--side", type=int, default=128, help="picture side, pixels")
@@ -57,11 +65,18 @@ def arguments():
     return parser
 
 
-def trunk_of(path, head, side):
-    """(config, encoder) for a group of heads: a pre-trained encoder, one relative table a layer, pictures of `side` pixels."""
+def trunk_of(path, head, side, newer=None):
+    """(config, encoder) for a group of heads: a pre-trained encoder, one relative table a layer, pictures of `side` pixels.
+
+    newer: a fine-tuned checkpoint, perhaps of fewer branches, whose tensors are taken where it has them.
+    """
     file = torch.load(path, map_location="cpu")
     tensors = {k: v.float() for k, v in file["model"].items()}
     pretrained = config_from_cfg(file["cfg"], tensors[TRUNK + "text_adapter.embed_tokens.weight"].shape[0])
+    if newer:
+        file = torch.load(newer, map_location="cpu")
+        tensors.update({k: v.float() for k, v in file["model"].items()})
+        pretrained = replace(pretrained, image_bucket_size=config_from_cfg(file["cfg"], 4).image_bucket_size)
     config = head_config(pretrained, head, side)
     encoder = EncoderWrapper(config)
     own = encoder.state_dict()
@@ -85,11 +100,16 @@ class Trainer:
 
     def __init__(self, group, config, encoder, tokenizer, args):
         self.args, self.config, self.device = args, config, pick_device(args.device)
-        self.tasks = {task.name: task for task in group.tasks()}
+        self.tasks = {task.name: task for task in group.tasks() if not args.shares or task.name in args.shares}
         self.model = nn.ModuleDict({name: FineTuned(config, task.head, encoder) for name, task in self.tasks.items()})
         aids = {name: task.aid(config.embed_dim) for name, task in self.tasks.items()}
         self.aids = nn.ModuleDict({name: aid for name, aid in aids.items() if aid})  # dropped after training
         self.aids["shown"] = Shown(config.embed_dim)
+        self.middle = []  # (B, T, D) two thirds up, of each pass
+        above = config.layers * 2 // 3
+        encoder.fusion_model.layers[above - 1].register_forward_hook(lambda _m, _i, out: self.middle.append(out))
+        self.attention, self.attended = encoder.fusion_model.layers[above].self_attn, []
+        self.attention.register_forward_pre_hook(lambda _m, given: self.attended.append(given[0]))
         for name, parameter in encoder.named_parameters():
             parameter.requires_grad_(not group.is_frozen(name))
         self.aids.apply(initialise)
@@ -112,18 +132,23 @@ class Trainer:
             if name not in batch:
                 continue
             inputs = {k: v.to(self.device) for k, v in batch[name].items()}
+            self.middle.clear(), self.attended.clear()
             with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=not self.args.fp32):
                 loss, accuracy = task.loss(self.model[name], self.aids[name] if name in self.aids else None, inputs)
-                if "names" in inputs:
-                    loss = loss + self.aids["shown"].loss(self.model[name].hidden["image"][:, 1:], inputs)
-            loss.backward()
+                shown = self.aids["shown"].loss(self.model[name].hidden, self.middle[0], inputs) if "names" in inputs else None
+                if "said_names" in inputs:
+                    seen[f"{name} pointing"] = pointing = pointing_loss(self.attention, self.attended[0], inputs)
+                    shown = shown + pointing
+            (loss if shown is None else loss + shown).backward()
             seen.update({f"{name} loss": loss.detach(), f"{name} accuracy": accuracy.detach()})
+            if shown is not None:
+                seen[f"{name} shown"] = shown.detach()
         trained = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
         nn.utils.clip_grad_norm_(trained, CLIP)
         self.optimizer.step()
         self.average.update(self.model)
         self.steps += 1
-        return seen
+        return {name: value.detach() for name, value in seen.items()}
 
     def next_batch(self, warm):
         if self.stream is None or self.warm != warm:
@@ -150,6 +175,16 @@ class Trainer:
             if task.labels:
                 (out / f"{name}.labels.json").write_text(json.dumps(task.labels))
 
+    def begin_with(self, path):
+        """Takes the heads that lie beside a fine-tuned checkpoint, it included, and what helped to train them."""
+        for name, model in self.model.items():
+            if (path.parent / f"{name}.pt").exists():
+                tensors = torch.load(path.parent / f"{name}.pt", map_location="cpu")["model"]
+                model.load_state_dict({k: v for k, v in tensors.items() if not k.startswith(TRUNK)}, strict=False)
+        if (path.parent / "state.pt").exists():
+            self.aids.load_state_dict(torch.load(path.parent / "state.pt", weights_only=False)["aids"], strict=False)
+        self.average = Average(self.model, self.average.decay)
+
     def load(self, out):
         state = torch.load(out / "state.pt", map_location="cpu", weights_only=False)
         self.model.load_state_dict(state["model"])
@@ -167,8 +202,10 @@ def main():
     if not args.resume and not args.init:
         raise SystemExit("--init (a pre-trained checkpoint) or --resume is needed")
     source = args.init or args.out / f"{group.first}.pt"
-    config, encoder = trunk_of(source, group.trunk, args.side)
+    config, encoder = trunk_of(source, group.trunk, args.side, args.trunk)
     trainer = Trainer(group, config, encoder, Tokenizer(BPE), args)
+    if args.trunk:
+        trainer.begin_with(args.trunk)
     if args.resume:
         trainer.load(args.out)
     train(trainer, args)

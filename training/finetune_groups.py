@@ -34,7 +34,7 @@ class Pictures(Group):
         ]
 
     def draw(self, args, tokenizer):
-        return SceneBatches(tokenizer, args.batch, args.side)
+        return SceneBatches(tokenizer, args.batch, args.side, shares=args.shares)
 
 
 class Sounds(Group):

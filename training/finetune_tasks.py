@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from .material.objects import COLOURS
 from .material.questions import OBJECT_NAMES
 from .onepeace.heads import Head
+from .onepeace.tokenizer import PAD
 
 
 ARGUMENTS = ("ids", "images", "images_2", "waves")  # of a model; what else is drawn is what it should say
@@ -55,22 +56,92 @@ class Grounding(Task):
     def loss(self, model, aid, inputs):
         logits = model(ids=inputs["ids"], images=inputs["images"])
         loss, accuracy = box_loss(logits, inputs["boxes"])
-        marks = aid(model.hidden["image"][:, 1:]).squeeze(-1).float()
-        return loss + 2 * F.binary_cross_entropy_with_logits(marks, inputs["inside"]), accuracy
+        tokens = model.hidden["image"][:, 1:]
+        loss = loss + 2 * F.binary_cross_entropy_with_logits(aid(tokens).squeeze(-1).float(), inputs["inside"])
+        return loss + 0.5 * pooling_loss(model.classify_head.attn_pooling_func, tokens, inputs["inside"]), accuracy
+
+
+def pooling_loss(pooling, tokens, inside):
+    """Minus the logarithm of the weight that pooling gives to the object meant: left to itself, it long looks elsewhere, where
+    the picture as a whole is summed up. tokens (B, g², D), inside (B, g²)."""
+    scores = (pooling.q * pooling.k_proj(tokens).unflatten(2, pooling.q.shape[2:])).sum(-1).float()  # (B, g², H)
+    meant = inside > 0.5 * inside.amax(1, keepdim=True)
+    return -torch.log_softmax(scores, dim=1).masked_fill(~meant[..., None], float("-inf")).logsumexp(1).mean()
 
 
 class Shown(nn.Module):
-    """Beside every task on scenes: the name and colour of what each patch shows, which a whole answer teaches only slowly."""
+    """Beside every task on scenes: name, colour and box of what each patch shows, which a whole answer teaches only slowly.
+
+    The same two classifiers read the words for them in the text: what is said and what is shown then look alike, and attention
+    finds the one by the other. So at the end of the trunk and, behind a norm of its own, two thirds up, where the upper layers
+    can make use of it.
+    """
 
     def __init__(self, dim):
         super().__init__()
+        self.middle_norm = nn.LayerNorm(dim)
         self.names, self.colours = nn.Linear(dim, 1 + len(OBJECT_NAMES)), nn.Linear(dim, 1 + len(COLOURS))
+        self.frames = nn.Linear(dim, 4)
 
-    def loss(self, tokens, inputs):
-        """tokens (B, g², D); names and colours int64 (B, g²), -1 where nothing is asked."""
-        terms = [F.cross_entropy(head(tokens).float().flatten(0, 1), inputs[kind].flatten(), ignore_index=-1)
-                 for kind, head in (("names", self.names), ("colours", self.colours))]
-        return terms[0] + 0.5 * terms[1]
+    def loss(self, hidden, middle, inputs):
+        """hidden {modality: (B, T, D)}, CLS first; middle (B, T_text + T_image, D). names and colours int64 (B, g²), said_names
+        and said_colours (B, T), -1 where nothing is asked; frames (B, g², 4), the boxes of what is shown; what words find as
+        finetune_batches.found_by_words says."""
+        texts = 1 + inputs["ids"].shape[1] if "ids" in inputs else 0
+        middle = self.middle_norm(middle)
+        loss = self.told(hidden["image"], inputs, "") + 0.5 * self.told(middle[:, texts:], inputs, "")
+        if texts:
+            loss = loss + 0.5 * self.told(hidden["text"], inputs, "said_") + 0.5 * self.told(middle[:, :texts], inputs, "said_")
+            loss = loss + 0.5 * self.told(hidden["text"], inputs, "found_")
+            loss = loss + 0.5 * self.framed(hidden["text"], inputs["found_frames"], inputs["found_frames"][..., 0] >= 0)
+        return loss + self.framed(hidden["image"], inputs["frames"], inputs["names"] > 0)
+
+    def framed(self, tokens, frames, asked):
+        """The loss of boxes (B, n, 4) that tokens (B, 1 + n, D) say where asked (B, n)."""
+        return box_loss(self.frames(tokens[:, 1:][asked]), frames[asked])[0] if asked.any() else 0.0
+
+    def told(self, tokens, inputs, prefix):
+        """tokens (B, 1 + n, D), CLS first, against the labels (B, n)."""
+        loss = 0.0
+        for kind, head, weight in (("names", self.names, 1.0), ("colours", self.colours, 0.5)):
+            asked = inputs[prefix + kind] >= 0
+            if asked.any():
+                loss = loss + weight * F.cross_entropy(head(tokens[:, 1:][asked]).float(), inputs[prefix + kind][asked])
+        return loss
+
+
+POINTING = {"names": 0, "colours": 1}  # which head of an attention
+
+
+def pointing_loss(attention, x, inputs):
+    """Patches should attend to the word for what they show, and such words to the patches; to the other side's CLS where there
+    is none. Weights are of all tokens: what gets no weight beside the own side would pass nothing on.
+
+    Attention between text and picture is not pre-trained, and from whole answers it emerges only late. attention: a
+    SelfAttention; x (B, T_text + T_image, D), its input, each part with CLS first; inputs as for Shown.
+    """
+    texts = 1 + inputs["ids"].shape[1]
+    split = lambda y: y.unflatten(2, (attention.heads, -1)).transpose(1, 2)  # (B, H, L, d)
+    q, k = split(attention.q_proj(x)), split(attention.k_proj(x))
+    unseen = F.pad(inputs["ids"].eq(PAD), (1, x.shape[1] - texts), value=False)  # (B, L)
+    loss = 0.0
+    for kind, head in POINTING.items():
+        shown, said = inputs[kind], inputs[f"said_{kind}"]  # (B, g²), (B, T)
+        match = (shown[:, :, None] == said[:, None, :]) & (said > 0)[:, None, :]  # (B, g², T)
+        scores = (q[:, head] @ k[:, head].transpose(1, 2)).float() * q.shape[-1] ** -0.5
+        missed = -torch.log_softmax(scores.masked_fill(unseen[:, None], float("-inf")), dim=-1)  # (B, L, L)
+        loss = loss + pointed(missed[:, texts + 1:, :texts], match, shown >= 0)
+        loss = loss + pointed(missed[:, 1:texts, texts:], match.transpose(1, 2), said > 0)
+    return loss
+
+
+def pointed(missed, match, asked):
+    """missed (B, n, 1 + m), minus the logarithm of the weights; match bool (B, n, m), asked bool (B, n): how unlikely a key
+    that matches is, or the first one where none does; rows that have a match count as much as all others."""
+    found = match.any(2)
+    right = torch.cat([~found[:, :, None], match], dim=2)
+    missed = -(-missed).masked_fill(~right, float("-inf")).logsumexp(-1)  # (B, n)
+    return sum(missed[rows].mean() / 2 for rows in (asked & found, asked & ~found) if rows.any())
 
 
 class Answering(Task):
@@ -78,7 +149,13 @@ class Answering(Task):
 
     def loss(self, model, aid, inputs):
         logits = model(**{k: v for k, v in inputs.items() if k in ARGUMENTS}).float()
-        return F.cross_entropy(logits, inputs["answers"]), logits.argmax(1).eq(inputs["answers"]).float().mean()
+        loss = F.cross_entropy(logits, inputs["answers"])
+        if "said_names" in inputs:
+            said = (inputs["said_names"] > 0) | (inputs["said_colours"] > 0)  # (B, T)
+            asked = said.any(1)
+            tokens = model.hidden["text"][:, 1:]
+            loss = loss + 0.2 * pooling_loss(model.classify_head.attn_pooling_func, tokens[asked], said[asked].float())
+        return loss, logits.argmax(1).eq(inputs["answers"]).float().mean()
 
 
 BACKGROUND_WEIGHT = 0.3  # most of a scene is background, and mean IoU counts every class alike

@@ -41,6 +41,10 @@ def arguments():
     image.add_argument("--small-share", type=float, default=0.5, help="part of the budget at the small side")
     audio = stages.add_parser("audio-text", help="stage 2")
     audio.add_argument("--mel-share", type=float, default=0.06, help="part of the budget for the front end's warm start")
+    audio.add_argument("--fresh-audio", action="store_true", help="forget the audio branch that --init may have (ablation)")
+    audio.add_argument("--pooled-share", type=float, default=0.5,
+                       help="of the contrastive loss at first, on the adapter's tokens; 0 to go on with a trained audio branch")
+    audio.add_argument("--drop-path", type=float, default=0.0, help="stochastic depth of the last layer, less in the others")
     audio.add_argument("--freeze-convs", action="store_true", help="keep the convolutions as the warm start left them: faster")
     audio.add_argument("--no-freeze", action="store_true", help="text and shared weights learn as well (ablation)")
     for stage in (image, audio):

@@ -120,18 +120,19 @@ class AudioTextStage(Stage):
         """Text, image and shared weights of stage 1 with a new audio branch and temperature.
 
         The audio feed-forward networks, final norm and CLS token begin as copies of the text ones, as they follow the same
-        attention. A checkpoint that has an audio branch already is taken as it is.
+        attention. A checkpoint that has an audio branch already is taken as it is, but with --fresh-audio.
         """
         if not self.args.init:
             raise SystemExit("audio-text needs --init, a checkpoint of image-text, or --resume")
         stage1 = load_checkpoint(self.args.init)
         tensors = stage1.state_dict()
-        model = self.empty(replace(stage1.config, head_type="val", drop_path_rate=0.0))
-        if "audio" in stage1.config.branches:
+        model = self.empty(replace(stage1.config, head_type="val", drop_path_rate=self.args.drop_path))
+        if "audio" in stage1.config.branches and not self.args.fresh_audio:
             return fill(model, tensors)
         copied = {k: tensors[k.replace("audio", "text")] for k in model.state_dict()
                   if k.startswith(("encoder_wrapper.fusion_model", "audio_proj")) and "audio" in k}
-        fill(model, {**tensors, **copied})
+        kept = {k: v for k, v in tensors.items() if "audio" not in k}
+        fill(model, {**kept, **copied})
         text, audio = model.encoder_wrapper.text_adapter, model.encoder_wrapper.audio_adapter
         with torch.no_grad():
             audio.cls_embedding.copy_(text.cls_embedding)
@@ -170,7 +171,7 @@ class AudioTextStage(Stage):
 
     def weights(self, progress):
         """The pooled tokens' share of the contrastive loss fades out over the first third (tasks.AudioText)."""
-        pooled = max(0.0, 0.5 - 1.5 * progress)
+        pooled = self.args.pooled_share * max(0.0, 1 - 3 * progress)
         return {**WEIGHTS[self.name], "mel": 1.0, "atc": 1 - pooled, "pooled": pooled}
 
 

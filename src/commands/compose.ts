@@ -6,7 +6,8 @@ import { BlobStore } from '../blobs/blob-store.ts'
 import { MANIFEST_FILE } from '../bundle/manifest.ts'
 import { type Bundle, bundleHash, openBundle } from '../bundle/open.ts'
 import type { Config } from '../config.ts'
-import type { Encoder, OnBatch } from '../encoder/encoder.ts'
+import { CachedEncoder } from '../encoder/cached-encoder.ts'
+import type { Encoder } from '../encoder/encoder.ts'
 import { openLocalEncoder } from '../encoder/local-encoder.ts'
 import { Metrics } from '../http/metrics.ts'
 import type { AppDeps, TenantServices } from '../http/route.ts'
@@ -31,9 +32,11 @@ import { ZeroShotService } from '../services/zero-shot.ts'
 import { stage } from '../telemetry/request-trace.ts'
 import { staged, watched } from '../telemetry/watched.ts'
 import { LanceVectorStore } from '../vectors/lancedb.ts'
+import type { MaintainedStore } from '../vectors/maintenance.ts'
 import { QdrantVectorStore } from '../vectors/qdrant.ts'
 import type { VectorStore } from '../vectors/store.ts'
 import { TenantVectorStore } from '../vectors/tenant-store.ts'
+import { maintainBeside, prepareStore } from './at-start.ts'
 import { type DataDir, openDataDir } from './data-dir.ts'
 
 /** What turns contents into vectors and asks heads, without a store: all that `onepeace embed` needs. */
@@ -50,17 +53,23 @@ export interface Services extends AppDeps {
   close(): Promise<void>
 }
 
+type QdrantConfig = Pick<Config, 'qdrantUrl' | 'qdrantApiKey' | 'qdrantQuantization'>
 /** What `ContentEncoder` and `HeadService` are made of. */
 type ModelDeps = Omit<ContentEncoderDeps, 'tokenizer'> &
   Pick<HeadServiceDeps, 'tokenizer'> &
   Pick<ContentEncoderDeps, 'tokenizer'>
 
-type ModelConfig = Pick<Config, 'modelDir' | 'limits' | 'remoteFetch'>
+type ModelConfig = Pick<Config, 'modelDir' | 'limits' | 'remoteFetch' | 'cache'>
 
 /** Returns before the model is loaded; `encoder.ready()` tells when it is. @throws BundleError */
-export async function openModel({ modelDir, limits, remoteFetch }: ModelConfig, onBatch?: OnBatch): Promise<ModelHalf> {
+export async function openModel(
+  { modelDir, limits, remoteFetch, cache }: ModelConfig,
+  metrics?: Pick<Metrics, 'batchRan' | 'cacheLookedUp'>,
+): Promise<ModelHalf> {
   const bundle = await openBundle(modelDir)
-  const encoder = openLocalEncoder(bundle.dir, bundle.manifest, { onBatch })
+  const local = openLocalEncoder(bundle.dir, bundle.manifest, { onBatch: metrics?.batchRan })
+  const isCached = cache.maxBytes > 0
+  const encoder = isCached ? new CachedEncoder(local, { ...cache, onLookup: metrics?.cacheLookedUp }) : local
   const media = new MediaDecoder({ maxPixels: limits.maxImagePixels, maxSeconds: limits.maxAudioSeconds })
   const audio = new AudioPreparer()
   const fetcher = new RemoteFetcher({
@@ -113,7 +122,7 @@ async function timed<T>(call: () => Promise<T>, tell: (tookMs: number) => void):
 /** @throws BundleError, DataDirError, DomainError `vector-store-unavailable` */
 export async function openServices(config: Config): Promise<Services> {
   const metrics = new Metrics({ ofProcess: true })
-  const model = await openModel(config, metrics.batchRan)
+  const model = await openModel(config, metrics)
   try {
     const data = await openDataDir(config.dataDir)
     try {
@@ -129,17 +138,22 @@ export async function openServices(config: Config): Promise<Services> {
 }
 
 async function openStore(config: Config, model: ModelHalf, data: DataDir, metrics: Metrics): Promise<Services> {
-  const store = vectorStoreOf(config, data)
+  const store = vectorStoreOf(config, data, model.info.name)
   const isEmbedded = config.qdrantUrl === undefined
+  if (isEmbedded) await prepareStore(store, model.info, config.modelDir)
   const blobs = new BlobStore(isEmbedded ? data.blobsDir : data.qdrantBlobsDir)
   const { keeper, ...services } = connectServices(model, store, blobs, new WriteJournal(data.journalDir), metrics)
   // A server that is another, or empty, would refer to nothing: what a crash left there takes room, but is never worth the risk.
   if (isEmbedded) await keeper.sweep()
   await services.writeOnce.sweep()
+  const beside = isEmbedded
+    ? undefined
+    : maintainBeside(store, model.info, config.modelDir, { content: model.content, blobs })
   return {
     ...services,
     close: async () => {
       services.writeOnce.close()
+      await beside?.stop()
       await model.close()
       await keeper.settled()
       await store.close()
@@ -148,13 +162,14 @@ async function openStore(config: Config, model: ModelHalf, data: DataDir, metric
   }
 }
 
-/** Originals stay in the data folder wherever the vectors are. */
+/** Originals stay in the data folder wherever the vectors are. @param model whose vectors are meant where there are several */
 export function vectorStoreOf(
-  { qdrantUrl, qdrantApiKey }: Pick<Config, 'qdrantUrl' | 'qdrantApiKey'>,
+  { qdrantUrl: url, qdrantApiKey: apiKey, qdrantQuantization: quantization }: QdrantConfig,
   { vectorsDir }: Pick<DataDir, 'vectorsDir'>,
-): VectorStore {
-  if (qdrantUrl === undefined) return new LanceVectorStore(vectorsDir)
-  return new QdrantVectorStore({ url: qdrantUrl, apiKey: qdrantApiKey })
+  model?: string,
+): MaintainedStore {
+  if (url === undefined) return new LanceVectorStore(vectorsDir)
+  return new QdrantVectorStore({ url, apiKey, quantization, model })
 }
 
 /** Joins the parts; tests give their own. */
@@ -215,7 +230,6 @@ async function infoOf({ dir, manifest }: Bundle, limits: Limits): Promise<ModelI
     name: manifest.name,
     embedDim: manifest.embedDim,
     modalities: manifest.modalities,
-    heads: (manifest.heads ?? []).map((head) => head.name),
     precision: manifest.precision,
     logitScale: manifest.logitScale,
     sha256: bundleHash(manifest),

@@ -51,10 +51,7 @@ export async function openDataDir(dir: string): Promise<DataDir> {
   await acquire(dir, path)
   const pulse = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => {}), SIGN_OF_LIFE_MS).unref()
   return {
-    vectorsDir: join(dir, 'vectors'),
-    blobsDir: join(dir, 'blobs'),
-    qdrantBlobsDir: join(dir, 'qdrant-blobs'),
-    journalDir: join(dir, 'journal'),
+    ...dataLayout(dir),
     release: async () => {
       clearInterval(pulse)
       await rm(path, { force: true })
@@ -80,6 +77,16 @@ export async function inspectDataDir(dir: string): Promise<DataDirState> {
   const holder = lock === undefined ? undefined : holderOf(lock)
   const isHeld = holder !== undefined && (holder.host !== hostname() || (await isAlive(holder)))
   return { isOurs, heldBy: isHeld ? holder.pid : undefined }
+}
+
+/** Where things lie, for who takes no lock: writing there is for the holder alone. */
+export function dataLayout(dir: string): Omit<DataDir, 'release'> {
+  return {
+    vectorsDir: join(dir, 'vectors'),
+    blobsDir: join(dir, 'blobs'),
+    qdrantBlobsDir: join(dir, 'qdrant-blobs'),
+    journalDir: join(dir, 'journal'),
+  }
 }
 
 /** Makes the folder ours if it is new; leaves who may use it to the lock. @throws DataDirError as `openDataDir`, but for `in use` */

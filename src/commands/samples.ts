@@ -26,7 +26,7 @@ export async function showSamples(services: Services, url: string, signal: Abort
 Try it yourself:
   curl ${url}/v1/collections/${SAMPLES}/search -H 'content-type: application/json' -d '{"query": "pizza", "limit": 3}'
   curl ${url}/v1/collections/${SAMPLES}/search -F file=@your-picture.jpg
-The contract is at ${url}/openapi.json; the guide is README.md.`)
+Or in a browser: ${url} (the API's reference is at ${url}/docs). The guide is README.md.`)
 }
 
 const nameOf = ({ id, metadata }: SearchHit): string => (typeof metadata.name === 'string' ? metadata.name : id)

@@ -1,7 +1,7 @@
 /**
  * Puts the HTTP surface together, without listening: tests inject requests, `onepeace serve` opens the socket.
  *
- *   onRequest: host and origin ─► key ─► rate ─► admission ─► deadline ─► size ─► parameters against the contract
+ *   onRequest: deadline ─► host and origin ─► key ─► rate ─► admission ─► size ─► parameters against the contract
  *   handler:   body against the contract ─► service ─► JSON
  *   errors:    problem+json, whatever they are
  */
@@ -12,6 +12,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, 
 import type { KeyRing } from '../auth/key-ring.ts'
 import { type Admission, DEFAULT_ADMISSION, type Limits } from '../services/limits.ts'
 import { Contract, type Operation } from './openapi.ts'
+import { registerPages } from './pages.ts'
 import { registerAdmission } from './plugins/admission.ts'
 import { registerAuthentication } from './plugins/authenticate.ts'
 import { registerDeadline } from './plugins/deadline.ts'
@@ -38,6 +39,8 @@ export interface AppConfig {
   limits: Limits
   /** Whose keys are asked for; undefined to ask for none. */
   keys: KeyRing | undefined
+  /** Proxies whose `x-forwarded-for` tells who calls. */
+  trustedProxies?: readonly string[]
   /** Requests a minute of a key or address; 0 for no limit, undefined for 600 a key. */
   rateLimit?: number | undefined
   /** How much is in work at once; `DEFAULT_ADMISSION` if absent. */
@@ -57,6 +60,7 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
   const contract = new Contract()
   const app = fastify({
     bodyLimit: config.limits.maxRequestBytes,
+    trustProxy: config.trustedProxies?.length ? [...config.trustedProxies] : false,
     genReqId: requestIdOf,
     logger: loggerOf(config),
     logController: new LogController({ disableRequestLogging: true }), // its lines bear the query string; `observe.ts` writes one that does not
@@ -74,14 +78,15 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
   registerObservation(app, deps.metrics)
   registerProblemDetails(app, contract)
   if (isLoopback(config.host)) registerLoopbackGuard(app)
+  registerDeadline(app)
   registerAuthentication(app, config.host, config.keys)
   await registerRateLimit(app, config.rateLimit)
   registerAdmission(app, config.admission ?? DEFAULT_ADMISSION, config.limits.maxRequestBytes)
-  registerDeadline(app)
   registerSizeCheck(app)
   // biome-ignore lint/suspicious/noExplicitAny: a decorator must be declared before it has a value
   app.decorateRequest('checked', null as any)
   addRoutes(app, contract, deps)
+  await registerPages(app)
   return app
 }
 
@@ -104,7 +109,10 @@ function addRoutes(app: FastifyInstance, contract: Contract, deps: AppDeps): voi
         if (contentType !== undefined) checkContentType(request, contentType)
         checkParameters(contract, operation, request)
       },
-      handler: (request, reply) => request.trace.run(() => handler(request, reply)),
+      handler: (request, reply) => {
+        request.deadline.throwIfAborted() // nothing is begun that nobody waits for
+        return request.trace.run(() => handler(request, reply))
+      },
     })
   }
   const context = { add, contract, deps }

@@ -94,6 +94,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/segment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Which class each part of a picture is
+         * @description A map of classes at the head's own resolution, which covers the whole picture whatever its shape, and the classes found
+         *     with the share of the picture that each takes, largest first. Needs a model with a segmentation head, see `/v1/models`;
+         *     else a 422. A form holds the picture as `file`.
+         */
+        post: operations["segmentPicture"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/ask": {
         parameters: {
             query?: never;
@@ -590,6 +612,11 @@ export interface components {
             x2: number;
             y2: number;
         };
+        /** @description Pixels as a viewer shows the picture. */
+        PictureSize: {
+            width: number;
+            height: number;
+        };
         GroundedPhrase: {
             phrase: string;
             box: components["schemas"]["Box"];
@@ -600,12 +627,37 @@ export interface components {
             truncated: boolean;
         };
         GroundResponse: {
-            /** @description Pixels as a viewer shows the picture. */
-            image: {
+            image: components["schemas"]["PictureSize"];
+            results: components["schemas"]["GroundedPhrase"][];
+            head: string;
+            model: string;
+        };
+        SegmentRequest: {
+            image: components["schemas"]["ImageUrlPart"];
+            head?: components["schemas"]["HeadName"];
+        };
+        /** @description Exactly one `file`. */
+        SegmentForm: {
+            file?: components["schemas"]["FormFile"][];
+            head?: components["schemas"]["HeadName"];
+        };
+        SegmentResponse: {
+            image: components["schemas"]["PictureSize"];
+            /** @description Row by row from the top left; it stretches over the whole picture. */
+            map: {
+                /** @description Places a row. */
                 width: number;
                 height: number;
+                /** @description Runs of equal places, `[class, length]`; the lengths add up to width times height. */
+                runs: number[][];
             };
-            results: components["schemas"]["GroundedPhrase"][];
+            /** @description Those in the map, by the share of the picture, largest first. */
+            classes: {
+                class: number;
+                /** @description Its number where the bundle does not know its name. */
+                label: string;
+                share: number;
+            }[];
             head: string;
             model: string;
         };
@@ -855,10 +907,24 @@ export interface components {
             modalities: components["schemas"]["Modality"][];
             /** @description Fine-tuned heads of the bundle. */
             heads: string[];
+            /** @description What each of them does, in the order of `heads`. */
+            head_details: components["schemas"]["HeadDetail"][];
             /** @description `fp32` or `fp16`: how the weights are stored. */
             precision: string;
             /** @description Of the bundle; equal hashes mean equal vectors. */
             sha256: string;
+        };
+        HeadDetail: {
+            name: string;
+            /**
+             * @description `classification` and `multi-label` are asked at `/v1/classify`, `grounding` at `/v1/ground`, `segmentation` at `/v1/segment`, `answering` and `answer-choice` at `/v1/ask`.
+             * @enum {string}
+             */
+            task: "grounding" | "classification" | "multi-label" | "answering" | "answer-choice" | "pair-reasoning" | "segmentation";
+            inputs: ("text" | "image" | "image2" | "audio")[];
+            classes: number;
+            /** @description One a class, where they are known. */
+            labels?: string[];
         };
         Limits: {
             max_request_bytes: number;
@@ -1173,7 +1239,6 @@ export interface operations {
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -1252,6 +1317,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GroundResponse"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    segmentPicture: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
+                "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SegmentRequest"];
+                "multipart/form-data": components["schemas"]["SegmentForm"];
+            };
+        };
+        responses: {
+            /** @description The map. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "server-timing": components["headers"]["ServerTiming"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SegmentResponse"];
                 };
             };
             400: components["responses"]["InvalidRequest"];
@@ -1603,7 +1710,6 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
-            413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
@@ -1946,6 +2052,7 @@ export interface operations {
             405: components["responses"]["MethodNotAllowed"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
             504: components["responses"]["DeadlineExceeded"];
         };
     };
@@ -1970,10 +2077,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
-            401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
-            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
         };
     };
@@ -1998,10 +2103,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
-            401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
-            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
         };
@@ -2027,10 +2130,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
-            401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
-            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
         };
     };
@@ -2055,10 +2156,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
-            401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
-            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
         };
     };

@@ -15,6 +15,7 @@ export class Metrics {
   readonly #queueWait: Histogram<'modality'>
   readonly #batchSize: Histogram<'modality'>
   readonly #inference: Histogram<'modality'>
+  readonly #cache: Counter<'modality' | 'outcome'>
   readonly #rejected: Counter<'reason'>
   readonly #store: Histogram<'operation'>
 
@@ -32,6 +33,12 @@ export class Metrics {
     this.#queueWait = histogram('onepeace_queue_wait_seconds', 'From an input to the batch it is in.', ['modality'])
     this.#batchSize = histogram('onepeace_batch_size', 'Inputs of a batch.', ['modality'], BATCH_SIZES)
     this.#inference = histogram('onepeace_inference_duration_seconds', 'Of a batch.', ['modality'])
+    this.#cache = new Counter({
+      name: 'onepeace_cache_lookups_total',
+      help: 'Inputs looked up among the embeddings remembered.',
+      labelNames: ['modality', 'outcome'],
+      registers,
+    })
     this.#rejected = new Counter({
       name: 'onepeace_rejected_total',
       help: 'Requests answered with a problem, by its code.',
@@ -65,6 +72,10 @@ export class Metrics {
     for (const waitMs of waitsMs) this.#queueWait.observe({ modality }, waitMs / 1000)
     this.#batchSize.observe({ modality }, waitsMs.length)
     this.#inference.observe({ modality }, tookMs / 1000)
+  }
+
+  readonly cacheLookedUp = (modality: string, isHit: boolean): void => {
+    this.#cache.inc({ modality, outcome: isHit ? 'hit' : 'miss' })
   }
 
   readonly storeCalled = (operation: string, tookMs: number): void => {

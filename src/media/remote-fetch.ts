@@ -12,7 +12,7 @@
 import { lookup } from 'node:dns/promises'
 import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
-import { isIP } from 'node:net'
+import { isIP, type LookupFunction } from 'node:net'
 import { DomainError } from '../errors.ts'
 import { isGloballyRoutable } from './addresses.ts'
 
@@ -84,10 +84,12 @@ export class RemoteFetcher {
     const host = url.hostname.replace(/^\[|\]$/g, '')
     const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80))
     if (!this.#options.allowsPort(port)) throw refused(`Port ${port} may not be fetched from; only 80 and 443.`)
-    const address = await this.#checked(host, signal)
+    const addresses = await this.#checked(host, signal)
     const request = url.protocol === 'https:' ? requestHttps : requestHttp
     const options = {
-      host: address,
+      host,
+      lookup: only(addresses),
+      autoSelectFamily: true, // one that does not answer gives way to the next
       port,
       path: url.pathname + url.search,
       ...(isIP(host) === 0 && { servername: host }),
@@ -100,11 +102,10 @@ export class RemoteFetcher {
     })
   }
 
-  /** The address to connect to. One refusal for all reasons, so that nobody can map what lies behind. */
-  async #checked(host: string, signal: AbortSignal): Promise<string> {
+  /** The addresses to connect to. One refusal for all reasons, so that nobody can map what lies behind. */
+  async #checked(host: string, signal: AbortSignal): Promise<string[]> {
     const addresses = isIP(host) ? [host] : await unlessAborted(this.#options.resolve(host), signal)
-    const [first] = addresses
-    if (first !== undefined && addresses.every((address) => this.#options.allows(address))) return first
+    if (addresses.length > 0 && addresses.every((address) => this.#options.allows(address))) return addresses
     throw refused('The URL leads to no address of the public internet.')
   }
 
@@ -140,6 +141,15 @@ function urlOf(text: string, base?: URL): URL {
     throw refused('The URL is none of http or https.')
   if (url.username !== '' || url.password !== '') throw refused('The URL may not hold a user name or password.')
   return url
+}
+
+/** Resolves every name to the addresses that were checked, so that none is resolved again. */
+function only(addresses: readonly string[]): LookupFunction {
+  const all = addresses.map((address) => ({ address, family: isIP(address) }))
+  return (_host, { all: wantsAll }, callback) => {
+    if (wantsAll) callback(null, all)
+    else callback(null, all[0]!.address, all[0]!.family)
+  }
 }
 
 async function resolveAll(host: string): Promise<string[]> {

@@ -232,9 +232,15 @@ export class ContentEncoder {
     }, signal)
   }
 
-  /** WebP of a picture that fits a square of `sidePx`. @throws DomainError as `withMedia` */
-  thumbnail(bytes: Uint8Array, sidePx: number, signal?: AbortSignal): Promise<Buffer> {
-    return this.#media.run(() => this.#deps.media.thumbnail(bytes, sidePx), signal)
+  /** WebP of a stored picture that fits a square of `sidePx`. @throws DomainError `undecodable-media`, `media-too-large` */
+  async thumbnail(bytes: Uint8Array, sidePx: number, signal?: AbortSignal): Promise<Buffer> {
+    try {
+      return await this.#media.run(() => this.#deps.media.thumbnail(bytes, sidePx), signal)
+    } catch (error) {
+      // Bytes that were a picture when they came and are none now: no kind that a client could do without.
+      const isDamaged = error instanceof DomainError && error.code === 'unsupported-media-type'
+      throw isDamaged ? new DomainError('undecodable-media', 'The original is damaged; put the item again.') : error
+    }
   }
 
   async #encodeText(text: string, signal?: AbortSignal): Promise<EncodedPart> {

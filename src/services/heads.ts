@@ -80,6 +80,8 @@ export interface PairComparison {
 
 export interface LabelMap {
   head: string
+  /** Pixels of the picture as shown. */
+  picture: { width: number; height: number }
   /** Side of the map; it covers the whole picture, whatever its shape. */
   width: number
   height: number
@@ -206,11 +208,12 @@ export class HeadService {
   /** The class of each part of a picture, at the head's resolution. @throws DomainError as `ground` */
   async segment(bytes: Uint8Array, choice: HeadChoice = {}, signal?: AbortSignal): Promise<LabelMap> {
     const head = this.#head(['segmentation'], choice)
-    return this.#withPictures([bytes], signal, async ([picture]) => {
-      const { logits, dims } = await this.#run(head, { image: picture!.image }, signal)
+    return this.#withPictures([bytes], signal, async ([medium]) => {
+      const picture = { width: medium!.image.width, height: medium!.image.height }
+      const { logits, dims } = await this.#run(head, { image: medium!.image }, signal)
       const [classes, height, width] = dims as [number, number, number]
       const data = argmaxPlanes(logits, classes, height * width)
-      return { head: head.name, width, height, data, ...(head.labels && { labels: head.labels }) }
+      return { head: head.name, picture, width, height, data, ...(head.labels && { labels: head.labels }) }
     })
   }
 

@@ -1,5 +1,5 @@
 /** What the one loaded model is, and whether it can be used now. */
-import type { Encoder } from '../encoder/encoder.ts'
+import type { Encoder, HeadInfo } from '../encoder/encoder.ts'
 import { DomainError } from '../errors.ts'
 import type { Modality } from '../modality.ts'
 import type { Collection } from '../vectors/store.ts'
@@ -10,8 +10,6 @@ export interface ModelInfo {
   /** D. */
   embedDim: number
   modalities: readonly Modality[]
-  /** Fine-tuned heads of the bundle by name. */
-  heads: readonly string[]
   precision: string
   /** Of the contrastive loss: what cosines are multiplied by before a softmax. */
   logitScale: number
@@ -21,6 +19,8 @@ export interface ModelInfo {
   createdS: number
   limits: Limits
 }
+
+export type { HeadInfo }
 
 /** How long a readiness question waits for sessions that are still opening. */
 const READY_WITHIN_MS = 500
@@ -32,6 +32,11 @@ export class ModelService {
   constructor(info: ModelInfo, encoder: Encoder) {
     this.info = info
     this.#encoder = encoder
+  }
+
+  /** Fine-tuned heads of the model. */
+  get heads(): readonly HeadInfo[] {
+    return this.#encoder.heads
   }
 
   /** @throws DomainError `not-found` if a model is named and it is not the loaded one */
@@ -46,7 +51,8 @@ export class ModelService {
     throw new DomainError(
       'conflict',
       `The collection '${collection.name}' holds vectors of the model '${collection.model}' (${collection.embedDim} ` +
-        `values); those of '${this.info.name}' (${this.info.embedDim}) cannot be compared with them.`,
+        `values); those of '${this.info.name}' (${this.info.embedDim}) cannot be compared with them. ` +
+        'The operator can have them made anew with `onepeace reembed`.',
     )
   }
 

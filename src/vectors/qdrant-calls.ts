@@ -1,9 +1,11 @@
 /**
- * How Qdrant is called: again, after a pause with jitter, where the connection, the server or its rate limit failed and the call
- * may be made twice; until a deadline; and with every failure as a DomainError. The client does none of this, and has no way
- * to cancel but its own timeout. It knows the client's errors by their shape: only `qdrant.ts` imports the package.
+ * How Qdrant is called: again where the connection, the server or its rate limit failed and the call may be made twice, after a
+ * pause with jitter, or as long as it asks for; until a deadline; and with every failure as a DomainError. The client does none
+ * of this, and has no way to cancel but its own timeout. It knows the client's errors by their shape: only `qdrant-server.ts`
+ * imports the package.
  */
 import { DomainError } from '../errors.ts'
+import { unavailable } from './store-errors.ts'
 
 export interface CallLimits {
   /** ms one attempt may take. */
@@ -15,8 +17,6 @@ export interface CallLimits {
 }
 
 export const CALL_LIMITS: CallLimits = { attemptMs: 10_000, deadlineMs: 15_000, pauseMs: 100 }
-
-const RETRY_AFTER_S = 5
 
 export class QdrantCalls {
   readonly #limits: CallLimits
@@ -32,8 +32,8 @@ export class QdrantCalls {
       try {
         return await task()
       } catch (error) {
-        const wait = pause * (0.5 + Math.random() / 2)
-        if (!isPassing(error) || performance.now() + wait > deadline) throw unavailable(error)
+        const wait = Math.max(pause * (0.5 + Math.random() / 2), askedPauseMs(error))
+        if (!isPassing(error) || performance.now() + wait > deadline) throw failed(error)
         await new Promise((resolve) => setTimeout(resolve, wait))
       }
     }
@@ -42,9 +42,20 @@ export class QdrantCalls {
   /** For calls whose answer would be another the second time. @throws DomainError */
   async once<T>(task: () => Promise<T>): Promise<T> {
     return task().catch((error: unknown) => {
-      throw unavailable(error)
+      throw failed(error)
     })
   }
+}
+
+/** What an answer of 429 asks for, or less: of `retry-after: 12` the client keeps the first digit. */
+function askedPauseMs(error: unknown): number {
+  const seconds = error instanceof Error && 'retry_after' in error ? Number(error.retry_after) : 0
+  return seconds > 0 ? seconds * 1000 : 0
+}
+
+/** What Qdrant says is wrong, if it answered. */
+export function reasonOf(error: unknown): string {
+  return JSON.stringify((error as { data?: unknown } | undefined)?.data ?? '')
 }
 
 /** The HTTP status, if Qdrant answered. The client makes errors without a status of answers of 429 that say when to return. */
@@ -62,16 +73,9 @@ function isPassing(error: unknown): boolean {
   return error instanceof Error && (/timeout|abort/i.test(error.name) || error.message === 'fetch failed')
 }
 
-export function noSuchCollection(name: string): DomainError {
-  return new DomainError('not-found', `There is no collection '${name}'.`)
-}
-
-function unavailable(error: unknown): DomainError {
-  if (error instanceof DomainError) return error
+function failed(error: unknown): DomainError {
   const status = statusOf(error)
-  const sentence =
-    status === 401 || status === 403
-      ? 'The vector store refuses this service: QDRANT_API_KEY is missing or wrong.'
-      : 'The vector store could not be read or written; try again shortly.'
-  return new DomainError('vector-store-unavailable', sentence, { cause: error, retryAfterS: RETRY_AFTER_S })
+  if (status === 401 || status === 403)
+    return unavailable(error, 'The vector store refuses this service: QDRANT_API_KEY is missing or wrong.')
+  return unavailable(error)
 }

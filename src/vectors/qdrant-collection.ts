@@ -21,6 +21,7 @@ import {
   hitOf,
   isWhole,
   itemOf,
+  type Operation,
   pointsOf,
   type QdrantPoint,
   type Scored,
@@ -30,12 +31,10 @@ import {
 import { compareIds } from './rows.ts'
 import type { Hit, ListQuery, NewItem, SearchQuery, StoredItem } from './store.ts'
 
-export type Operation =
-  | { upsert: { points: QdrantPoint[]; update_mode?: 'insert_only' } }
-  | { delete: { points: string[] } }
-
 /** What is asked of Qdrant about the points of one collection; each throws DomainErrors only. */
 export interface PointAccess {
+  /** Name of the vectors that are searched and written. */
+  vectorName: string
   write(operations: Operation[]): Promise<void>
   heads(ids: readonly string[]): Promise<Head[]>
   vectors(ids: readonly string[]): Promise<Map<string, unknown>>
@@ -45,9 +44,9 @@ export interface PointAccess {
   count(filter: QdrantFilter): Promise<number>
 }
 
-const IS_HEAD: QdrantCondition = { key: 'point', match: { value: 0 } }
+export const IS_HEAD: QdrantCondition = { key: 'point', match: { value: 0 } }
 /** Vectors in one request: 1,536 numbers as JSON are some 30 KB, and Qdrant takes 32 MB. */
-const TAILS_AT_ONCE = 256
+export const TAILS_AT_ONCE = 256
 /** Hashes in one filter. */
 const HASHES_AT_ONCE = 1000
 /** Times that the vectors of an item are sought while others replace it. */
@@ -70,7 +69,7 @@ export class QdrantCollection {
     const taken = () => new DomainError('conflict', `The collection already has an item '${item.id}'.`)
     if (await this.#head(item.id)) throw taken()
     const write = randomUUID()
-    const { head, tails } = pointsOf(item, write)
+    const { head, tails } = pointsOf(item, write, this.#points.vectorName)
     await this.#writeTails(tails)
     await this.#points.write([{ upsert: { points: [head], update_mode: 'insert_only' } }])
     const winner = await this.#head(item.id)
@@ -81,7 +80,7 @@ export class QdrantCollection {
 
   async put(item: NewItem): Promise<StoredItem | undefined> {
     const before = await this.#head(item.id)
-    const { head, tails } = pointsOf(item, randomUUID())
+    const { head, tails } = pointsOf(item, randomUUID(), this.#points.vectorName)
     await this.#writeTails(tails)
     await this.#points.write([{ upsert: { points: [head] } }, ...deletions(before ? tailIds(before) : [])])
     return before && itemOf(before)
@@ -111,8 +110,9 @@ export class QdrantCollection {
       const ids = [headId(id), ...tailIds(head)]
       const found = await this.#points.vectors(ids)
       // Between the two reads the item may have been replaced, and with it the vector of its head.
-      if (ids.every((each) => found.has(each)) && (await this.#head(id))?.write === head.write)
-        return ids.map((each) => vectorOf(found.get(each)))
+      if (!ids.every((each) => found.has(each)) || (await this.#head(id))?.write !== head.write) continue
+      if (ids.some((each) => isEmpty(found.get(each)))) throw notYet(id)
+      return ids.map((each) => vectorOf(found.get(each)))
     }
     throw new DomainError('vector-store-unavailable', 'The item is being replaced too often to be read; try again.', {
       retryAfterS: 1,
@@ -195,6 +195,14 @@ export class QdrantCollection {
 interface Understood {
   head: Head
   scored: Scored
+}
+
+const isEmpty = (named: unknown): boolean => Object.keys(named ?? {}).length === 0
+
+/** A service with another model wrote the item; this one's comes to it soon. */
+function notYet(id: string): DomainError {
+  const message = `The item '${id}' has just been written by another model's service, and has no vector of this one yet; try again.`
+  return new DomainError('vector-store-unavailable', message, { retryAfterS: 30 })
 }
 
 /** An empty list of points is no operation. */

@@ -16,6 +16,7 @@ const HEX_DIGITS = 16
 export type QdrantCondition =
   | { key: string; match: { value: string | number } | { any: string[] } }
   | { key: string; range: Record<string, number> }
+  | { has_vector: string }
   | { nested: { key: string; filter: QdrantFilter } }
   | QdrantFilter
 

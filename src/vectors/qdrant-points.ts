@@ -10,19 +10,24 @@
  */
 import { createHash } from 'node:crypto'
 import type { Modality } from '../modality.ts'
-import { filterFieldsOf } from './qdrant-filter.ts'
+import { filterFieldsOf, type QdrantFilter } from './qdrant-filter.ts'
 import type { Hit, ItemRecord, NewItem, Payload, Segment, StoredItem } from './store.ts'
 
-/** The one vector of a point; another model's could lie beside it as `v2`. */
-export const VECTOR = 'v1'
 /** Fields that only filters need. */
 export const FILTER_FIELDS = ['facts', 'numbers']
 
 export interface QdrantPoint {
   id: string
-  vector: { [VECTOR]: number[] }
+  /** By name. A point lacks those of a model that has not come to it yet. */
+  vector: Record<string, number[]>
   payload: Record<string, unknown>
 }
+
+/** One change of points; those of a list happen in order, each whole. */
+export type Operation =
+  | { upsert: { points: QdrantPoint[]; update_mode?: 'insert_only' | 'update_only'; update_filter?: QdrantFilter } }
+  | { update_vectors: { points: Omit<QdrantPoint, 'payload'>[]; update_filter: QdrantFilter } }
+  | { delete: { points: string[] } | { filter: QdrantFilter } }
 
 export interface Head {
   item_id: string
@@ -64,7 +69,12 @@ function uuid(name: string): string {
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
-export function pointsOf(item: NewItem, write: string): { head: QdrantPoint; tails: QdrantPoint[] } {
+/** @param vectorName of the model that made the item's vectors */
+export function pointsOf(
+  item: NewItem,
+  write: string,
+  vectorName: string,
+): { head: QdrantPoint; tails: QdrantPoint[] } {
   const common = { item_id: item.id, write, modality: item.modality, ...filterFieldsOf(item.payload.metadata) }
   const segments = item.points.map(({ segment }) => (segment ? [segment.startMs, segment.endMs] : null))
   const [first, ...others] = item.points
@@ -72,12 +82,12 @@ export function pointsOf(item: NewItem, write: string): { head: QdrantPoint; tai
   return {
     head: {
       id: headId(item.id),
-      vector: { [VECTOR]: Array.from(first!.vector) },
+      vector: { [vectorName]: Array.from(first!.vector) },
       payload: { ...common, point: 0, sha256: item.sha256, payload, segments },
     },
     tails: others.map(({ vector, segment }, i) => ({
       id: tailId(item.id, write, i + 1),
-      vector: { [VECTOR]: Array.from(vector) },
+      vector: { [vectorName]: Array.from(vector) },
       payload: { ...common, point: i + 1, ...(segment && { start_ms: segment.startMs, end_ms: segment.endMs }) },
     })),
   }
@@ -110,8 +120,9 @@ export function hitOf(head: Head, { score, payload: { point }, vector }: Scored)
   }
 }
 
+/** @param named vectors by name, of which only one was asked for */
 export function vectorOf(named: unknown): Float32Array {
-  return Float32Array.from((named as Record<typeof VECTOR, number[]>)[VECTOR])
+  return Float32Array.from(Object.values(named as Record<string, number[]>)[0]!)
 }
 
 /** A head that is the whole item needs no other point to be understood. */

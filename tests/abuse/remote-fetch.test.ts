@@ -144,6 +144,13 @@ describe('a fetch', () => {
     expect([asked, host]).toEqual([1, `rebind.test:${port}`])
   })
 
+  it('goes on to the next address where one does not answer', async () => {
+    const port = await serve((_, response) => response.end('bytes'))
+    const resolve = async () => ['127.0.0.2', '127.0.0.1'] // nobody listens on the first
+    const fetcher = fetcherOf({ resolve, allows: (address) => address.startsWith('127.') })
+    expect(Buffer.from(await fetcher.fetch(`http://a.test:${port}/`)).toString()).toBe('bytes')
+  })
+
   it('checks every hop of a redirect again', async () => {
     for (const location of [
       'http://10.0.0.1/',

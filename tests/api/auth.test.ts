@@ -218,6 +218,17 @@ describe('rate limits', () => {
     expect(retryAfter(new HttpProblem('rate-limited', 'Wait.'))).toBe('1')
   })
 
+  it('counts by the address that a trusted proxy names, and believes nobody else', async () => {
+    const statuses = async (remoteAddress: string) => {
+      const send = (n: number) =>
+        call(h.app, { url: '/v1/models', remoteAddress, headers: { 'x-forwarded-for': `203.0.113.${n}` } })
+      return new Set((await Promise.all(Array.from({ length: 12 }, (_, n) => send(n)))).map((each) => each.statusCode))
+    }
+    h = await startHarness({ rateLimit: 60, trustedProxies: ['127.0.0.0/8'] })
+    expect(await statuses('127.0.0.1')).toEqual(new Set([200]))
+    expect(await statuses('192.0.2.7')).toEqual(new Set([200, 429]))
+  })
+
   it('counts by address where no key is asked for, if a limit was given', async () => {
     h = await startHarness({ rateLimit: 60 })
     for (let i = 0; i < 10; i++) expect((await get()).statusCode).toBe(200)

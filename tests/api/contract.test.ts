@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ERROR_CODES } from '../../src/errors.ts'
 import { Contract } from '../../src/http/openapi.ts'
+import { PAGE_PATHS } from '../../src/http/pages.ts'
 import { PROBLEM_TYPE_PREFIX, PROBLEMS } from '../../src/http/problems.ts'
 import { DEFAULT_LIMITS } from '../../src/services/limits.ts'
 import { call } from './conforms.ts'
@@ -25,7 +26,7 @@ it('generates the types that are committed', () => {
   rmSync(dir, { recursive: true })
 })
 
-it('has a handler for every operation, and none besides', async () => {
+it('has a handler for every operation, and none besides but the pages', async () => {
   await h.app.ready()
   for (const { method, path } of contract.operations) {
     expect(
@@ -35,7 +36,7 @@ it('has a handler for every operation, and none besides', async () => {
   }
   const routes = h.app.printRoutes({ commonPrefix: false }).match(/\((?:[A-Z, ]+)\)/g)!
   const handlers = routes.flatMap((methods) => methods.slice(1, -1).split(', ')).filter((method) => method !== 'HEAD')
-  expect(handlers).toHaveLength(contract.operations.length)
+  expect(handlers).toHaveLength(contract.operations.length + PAGE_PATHS.length)
 })
 
 it('agrees with registry, domain codes and docs/errors.md', () => {

@@ -26,7 +26,6 @@ const info = {
   name: 'fake-nano',
   embedDim: 16,
   modalities,
-  heads: [],
   precision: 'fp32',
   logitScale: 20,
   sha256: '',

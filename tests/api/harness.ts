@@ -105,6 +105,7 @@ export interface HarnessOptions {
   noAuth?: boolean
   rateLimit?: number
   admission?: Admission
+  trustedProxies?: string[]
   /** Takes the log, from level `info` on. */
   log?: { write(line: string): void }
 }
@@ -123,7 +124,6 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     name: MODEL,
     embedDim: DIM,
     modalities: encoder.modalities,
-    heads: [],
     precision: 'fp32',
     logitScale: 20,
     sha256: '0'.repeat(64),
@@ -138,10 +138,19 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   )
   await keeper.sweep()
   const keys = options.noAuth ? undefined : await KeyRing.open(dir, 0)
-  const { host = '127.0.0.1', rateLimit, log, admission } = options
+  const { host = '127.0.0.1', rateLimit, log, admission, trustedProxies } = options
   const logLevel = log ? 'info' : (process.env.LOG ?? 'silent')
   const app = await buildApp(
-    { host, limits, keys, rateLimit, logLevel, ...(log && { log }), ...(admission && { admission }) },
+    {
+      host,
+      limits,
+      keys,
+      rateLimit,
+      logLevel,
+      ...(log && { log }),
+      ...(admission && { admission }),
+      ...(trustedProxies && { trustedProxies }),
+    },
     deps,
   )
   return {

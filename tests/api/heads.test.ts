@@ -15,12 +15,14 @@ beforeAll(async () => {
   h.encoder.heads = [
     { name: 'boxes', task: 'grounding', inputs: ['text', 'image'], classes: 4 },
     { name: 'things', task: 'classification', inputs: ['image'], classes: 3, labels: ['cat', 'dog', 'cow'] },
+    { name: 'parts', task: 'segmentation', inputs: ['image'], classes: 2, labels: ['sky', 'bird'] },
     { name: 'moods', task: 'classification', inputs: ['text'], classes: 2 },
     { name: 'picture-qa', task: 'answering', inputs: ['text', 'image'], classes: 2, labels: ['yes', 'no'] },
     { name: 'sound-qa', task: 'answer-choice', inputs: ['text', 'audio'], classes: 1 },
   ]
   h.encoder.answer = (name, inputs) => {
     asked.push({ name, inputs })
+    if (name === 'parts') return { logits: Float32Array.of(1, 1, 1, 0, 0, 0, 0, 9), dims: [2, 2, 2] }
     const logits = { things: [0, 2, 1], moods: [1, 0], 'picture-qa': [-1, 3], 'sound-qa': [asked.length], boxes: [0] }[
       name
     ]!
@@ -122,6 +124,48 @@ describe('POST /v1/ground', () => {
     ])
     expect((await call(h.app, { method: 'POST', url: '/v1/ground', ...bell })).statusCode).toBe(422)
   })
+})
+
+describe('POST /v1/segment', () => {
+  it('gives the map in runs, and the classes by their share, in JSON and as a form alike', async () => {
+    const json = (await post('/v1/segment', { image })).json()
+    expect(json).toEqual({
+      image: { width: 40, height: 20 },
+      map: {
+        width: 2,
+        height: 2,
+        runs: [
+          [0, 3],
+          [1, 1],
+        ],
+      },
+      classes: [
+        { class: 0, label: 'sky', share: 0.75 },
+        { class: 1, label: 'bird', share: 0.25 },
+      ],
+      head: 'parts',
+      model: MODEL,
+    })
+    const bytes = await form([
+      ['file', picture],
+      ['head', 'parts'],
+    ])
+    expect((await call(h.app, { method: 'POST', url: '/v1/segment', ...bytes })).json()).toEqual(json)
+  })
+
+  it('refuses what is no picture, and a head of another task', async () => {
+    expect((await post('/v1/segment', { image: sound })).statusCode).toBe(400)
+    expect((await post('/v1/segment', { image, head: 'nosuch' })).json().code).toBe('not-found')
+    expect((await post('/v1/segment', { image, head: 'things' })).json().code).toBe('unsupported-by-model')
+    const empty = await form([['head', 'parts']])
+    expect((await call(h.app, { method: 'POST', url: '/v1/segment', ...empty })).statusCode).toBe(400)
+  })
+})
+
+it('tells at /v1/models what each head does', async () => {
+  const [model] = (await call(h.app, { method: 'GET', url: '/v1/models' })).json().data
+  expect(model.heads).toEqual(h.encoder.heads.map(({ name }) => name))
+  expect(model.head_details).toEqual(h.encoder.heads)
 })
 
 describe('POST /v1/ask', () => {

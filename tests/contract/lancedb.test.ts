@@ -5,8 +5,10 @@ import { connect } from '@lancedb/lancedb'
 import { Schema } from 'apache-arrow'
 import { expect, it } from 'vitest'
 import { LanceVectorStore } from '../../src/vectors/lancedb.ts'
+import { migrate } from '../../src/vectors/migrations/migrate.ts'
 import { rowsOf, schemaOf } from '../../src/vectors/rows.ts'
 import { filterContract } from './filters.ts'
+import { maintenanceContract } from './maintenance.ts'
 import { textItem, unit, vectorStoreContract } from './vector-store.ts'
 
 const harness = async () => {
@@ -19,6 +21,7 @@ const harness = async () => {
 
 vectorStoreContract('LanceVectorStore', harness)
 filterContract('LanceVectorStore', harness)
+maintenanceContract('LanceVectorStore', harness)
 
 it('gives a table from before filters what they need, and loses nothing of it', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'onepeace-old-'))
@@ -33,8 +36,12 @@ it('gives a table from before filters what they need, and loses nothing of it', 
   const table = await connection.createEmptyTable('old', before)
   await table.add(rows.map(({ facts: _, ...row }) => row))
   await connection.createEmptyTable('empty', before)
+  const hasty = new LanceVectorStore(dir)
+  await expect(hasty.getCollection('old')).rejects.toThrow('onepeace migrate apply')
+  await hasty.close()
   for (let opening = 0; opening < 2; opening++) {
     const store = new LanceVectorStore(dir)
+    expect(await applied(store)).toEqual(opening === 0 ? ['0001-facts empty', '0001-facts old'] : [])
     expect(await store.getCollection('old')).toEqual({ ...description, itemCount: 2 })
     const found = await store.listItems('old', { limit: 9, filter: { must: [{ key: 'n', match: { value: 2 } }] } })
     expect(found.map(({ id, payload }) => [id, payload])).toEqual([['i2', { metadata: { n: 2 } }]])
@@ -44,3 +51,9 @@ it('gives a table from before filters what they need, and loses nothing of it', 
   }
   await rm(dir, { recursive: true, force: true })
 })
+
+async function applied(store: LanceVectorStore): Promise<string[]> {
+  const done: string[] = []
+  await migrate(store, { begins: ({ id }, collection) => done.push(`${id} ${collection}`) })
+  return done
+}

@@ -2,22 +2,52 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { QdrantVectorStore } from '../../src/vectors/qdrant.ts'
+import type { Quantization } from '../../src/vectors/qdrant-quantization.ts'
 import { type QdrantStub, startQdrantStub } from '../qdrant-stub/server.ts'
 import { filterContract } from './filters.ts'
-import { textItem, unit, vectorStoreContract } from './vector-store.ts'
+import { maintenanceContract } from './maintenance.ts'
+import { type StoreHarness, textItem, unit, vectorStoreContract } from './vector-store.ts'
 
 const LIMITS = { attemptMs: 2000, deadlineMs: 1000, pauseMs: 5 }
+const LOCK_TIMES = { lifeMs: 1000, patienceMs: 10_000 }
 const describeCollection = (name: string) => ({ name, embedDim: 4, model: 'fake', metadata: {}, createdAt: '' })
+
+/** Approximate search: what it finds bears its true score, and is nearly what an exact search finds. */
+function quantizationContract(title: string, harness: () => Promise<StoreHarness>): void {
+  it(`${title}: finds nearly the nearest, with their true scores`, async () => {
+    const held = await harness()
+    const store = await held.open()
+    await store.createCollection({ ...describeCollection('wide'), embedDim: 128 })
+    let state = 7
+    const next = () => {
+      state = (state * 48271) % 2147483647
+      return state / 2147483647 - 0.5
+    }
+    const vectors = Array.from({ length: 120 }, () => unit(...Array.from({ length: 128 }, next)))
+    const query = unit(...Array.from({ length: 128 }, next))
+    await Promise.all(vectors.map((vector, n) => store.putItem('wide', textItem(`${n}`, vector))))
+    const dot = (vector: Float32Array) => vector.reduce((sum, value, i) => sum + value * query[i]!, 0)
+    const nearest = vectors.map((_, n) => n).sort((a, b) => dot(vectors[b]!) - dot(vectors[a]!))
+    const hits = await store.search('wide', { vector: query, limit: 10, offset: 0 })
+    expect(hits).toHaveLength(10)
+    for (const { id, score } of hits) expect(score).toBeCloseTo(dot(vectors[Number(id)]!), 5)
+    const found = nearest.slice(0, 10).filter((n) => hits.some(({ id }) => id === String(n)))
+    expect(found.length).toBeGreaterThanOrEqual(8)
+    await held.dispose()
+  })
+}
 
 const started: QdrantStub[] = []
 const onStub = async () => {
   const stub = await startQdrantStub()
   started.push(stub)
-  return { open: async () => new QdrantVectorStore({ url: stub.url }), dispose: () => stub.close() }
+  const open = async (model?: string) => new QdrantVectorStore({ url: stub.url, model, lockTimes: LOCK_TIMES })
+  return { open, dispose: () => stub.close() }
 }
 
 vectorStoreContract('QdrantVectorStore on the stub', onStub)
 filterContract('QdrantVectorStore on the stub', onStub)
+maintenanceContract('QdrantVectorStore on the stub', onStub)
 
 describe('QdrantVectorStore on the stub: requests', () => {
   it('were all such as the OpenAPI of Qdrant describes', async ({ skip }) => {
@@ -82,6 +112,24 @@ describe('QdrantVectorStore', () => {
     await expect(nobody.ready()).rejects.toMatchObject({ code: 'vector-store-unavailable' })
   })
 
+  it('does not wait for an answer that does not come, and asks again', async () => {
+    const hasty = new QdrantVectorStore({ url: stub.url, apiKey: 'secret', limits: { ...LIMITS, attemptMs: 50 } })
+    stub.faults.push('silent', 'silent')
+    expect(await hasty.getCollection(name)).toMatchObject({ name })
+    expect(stub.faults).toEqual([])
+  })
+
+  it('lets a busy server alone for as long as it asks, or gives up if that is too long', async () => {
+    const open = (deadlineMs: number) =>
+      new QdrantVectorStore({ url: stub.url, apiKey: 'secret', limits: { ...LIMITS, deadlineMs } }).server
+    const before = stub.requests
+    stub.faults.push('busy', 'none', 'busy')
+    expect(await open(5000).collections()).not.toEqual([])
+    expect(stub.requests - before).toBe(2)
+    await expect(open(500).collections()).rejects.toMatchObject({ code: 'vector-store-unavailable' })
+    expect(stub.requests - before).toBe(3)
+  })
+
   it('does not try again what cannot pass, and names a wrong key', async () => {
     const before = stub.requests
     const stranger = new QdrantVectorStore({ url: stub.url, apiKey: 'wrong', limits: LIMITS })
@@ -121,6 +169,30 @@ describe('QdrantVectorStore', () => {
     expect(pages.map(({ id }) => id)).toEqual(ids.slice(0, 12))
   })
 
+  it('shows a collection once it is whole: one whose creator died is finished by the next, who hears conflict', async () => {
+    const half = `c-${randomUUID()}`
+    const { server } = new QdrantVectorStore({ url: stub.url, apiKey: 'secret', limits: LIMITS })
+    await server.createCollection(`${half}~1`, { v1: 4 }, { onepeace: JSON.stringify(describeCollection(half)) })
+    expect(await store.getCollection(half)).toBeUndefined()
+    expect((await store.listCollections()).map(({ name }) => name)).not.toContain(half)
+    await expect(store.createCollection(describeCollection(half))).rejects.toMatchObject({ code: 'conflict' })
+    expect(await store.getCollection(half)).toEqual({ ...describeCollection(half), itemCount: 0 })
+    expect((await server.info(half)).indexes).toMatchObject({ facts: 'keyword', 'numbers[].value': 'float' })
+    expect(await store.deleteCollection(half)).toBe(true)
+    expect(await server.collections()).not.toContain(`${half}~1`)
+  })
+
+  it('goes on with a collection from before there were aliases', async () => {
+    const old = `c-${randomUUID()}`
+    const { server } = new QdrantVectorStore({ url: stub.url, apiKey: 'secret', limits: LIMITS })
+    await server.createCollection(old, { v1: 4 }, { onepeace: JSON.stringify(describeCollection(old)) })
+    await store.createItem(old, textItem('a'))
+    expect((await store.listCollections()).map(({ name }) => name)).toContain(old)
+    await expect(store.createCollection(describeCollection(old))).rejects.toMatchObject({ code: 'conflict' })
+    expect(await store.deleteCollection(old)).toBe(true)
+    expect(await store.getCollection(old)).toBeUndefined()
+  })
+
   it('keeps a path in the address, and leaves collections of others alone', async () => {
     const other = new QdrantVectorStore({ url: stub.url, apiKey: 'secret', prefix: 'another-', limits: LIMITS })
     expect(await other.listCollections()).toEqual([])
@@ -134,17 +206,22 @@ describe('QdrantVectorStore', () => {
 const url = process.env.QDRANT_URL
 if (url) {
   const apiKey = process.env.QDRANT_API_KEY || undefined
-  const onServer = async () => {
+  const onServer = (quantization: Quantization) => async () => {
     const prefix = `onepeace-test-${randomUUID().slice(0, 8)}-`
-    const open = async () => new QdrantVectorStore({ url, apiKey, prefix })
+    const open = async (model?: string) =>
+      new QdrantVectorStore({ url, apiKey, prefix, quantization, model, lockTimes: LOCK_TIMES })
     const dispose = async () => {
       const store = await open()
       for (const { name } of await store.listCollections()) await store.deleteCollection(name)
+      await store.server.deleteCollection('.lock')
     }
     return { open, dispose }
   }
-  vectorStoreContract('QdrantVectorStore on a server', onServer)
-  filterContract('QdrantVectorStore on a server', onServer)
+  vectorStoreContract('QdrantVectorStore on a server', onServer('none'))
+  filterContract('QdrantVectorStore on a server', onServer('none'))
+  maintenanceContract('QdrantVectorStore on a server', onServer('none'))
+  for (const quantization of ['scalar', 'binary'] as const)
+    quantizationContract(`QdrantVectorStore on a server, ${quantization} quantization`, onServer(quantization))
 } else {
   it.skip('QdrantVectorStore on a server: set QDRANT_URL to run the contract on a real Qdrant', () => undefined)
 }

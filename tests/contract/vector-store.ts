@@ -157,6 +157,24 @@ export function vectorStoreContract(name: string, harness: () => Promise<StoreHa
       ])
     })
 
+    it('gives unit vectors back as they were, bit for bit', async () => {
+      const name = `c-${randomUUID()}`
+      await store.createCollection({ name, embedDim: 1536, model: 'fake', metadata: {}, createdAt: '' })
+      // A fixed sequence; the widths and magnitudes of a model's vectors.
+      let state = 1
+      const next = () => {
+        state = (state * 48271) % 2147483647
+        return state / 2147483647 - 0.5
+      }
+      for (let n = 0; n < 20; n++) {
+        const vector = unit(...Array.from({ length: 1536 }, next))
+        await store.createItem(name, textItem(`i${n}`, vector))
+        expect(await store.getVectors(name, `i${n}`)).toEqual([vector])
+        const [hit] = await store.search(name, { vector, limit: 1, offset: 0, withVector: true })
+        expect(hit).toMatchObject({ id: `i${n}`, score: expect.closeTo(1, 5), vector })
+      }
+    })
+
     it('searches by modality, with offset, limit and threshold', async () => {
       const name = await collection()
       for (let n = 0; n < 12; n++) {

@@ -9,6 +9,7 @@ import sharp from 'sharp'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { type LiveServer, startServer } from '../live-server.ts'
 import { writeSampleMedia } from '../sample-media.ts'
+import { writeTinyBundle } from '../tiny-bundle.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../bin/onepeace.js', import.meta.url))
 let server: LiveServer
@@ -137,6 +138,21 @@ it('tells a model what is wrong: too little, too much, no such collection, no su
   const alone = await connect([], { ONEPEACE_URL: 'http://127.0.0.1:9' })
   const { words: unreachable } = await call(alone, 'list_collections', {})
   expect(unreachable).toMatch(/does not answer.*onepeace serve/)
+})
+
+it('grounds phrases in a file and in an item, where the model can', async () => {
+  const { url, stop } = await startServer(['--model', await writeTinyBundle(join(dir, 'tiny'))])
+  const json = { 'content-type': 'application/json' }
+  await fetch(`${url}/v1/collections`, { method: 'POST', headers: json, body: '{"name": "mine"}' })
+  const client = await connect(['--url', url, '--allow-dir', allowed], {})
+  await call(client, 'add_item', { collection: 'mine', file: 'dog.png', id: 'dog' })
+  const phrases = ['a dog', 'a cat']
+  const ofFile = await call(client, 'ground', { file: 'dog.png', phrases })
+  expect(ofFile.words).toMatch(
+    /^Boxes as .* of 128 × 128 pixels:\na dog: \(-?\d+(, -?\d+){3}\), score -?\d\.\d\d\na cat: \(.*\)/,
+  )
+  expect((await call(client, 'ground', { collection: 'mine', item_id: 'dog', phrases })).words).toBe(ofFile.words)
+  await stop()
 })
 
 it('sends the key of its environment', async () => {

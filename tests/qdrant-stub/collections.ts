@@ -21,44 +21,104 @@ interface StubPoint {
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export class StubCollection {
-  readonly config: Json
   readonly #sizes: Record<string, { size: number }>
   readonly #points = new Map<string, StubPoint>()
+  readonly #indexes: Record<string, string> = {}
+  #metadata: Json
+  #quantization: unknown
 
-  constructor({ vectors, metadata }: Json) {
-    this.#sizes = vectors as Record<string, { size: number }>
-    this.config = {
-      params: { vectors },
-      hnsw_config: {},
-      optimizer_config: {},
-      ...(metadata !== undefined && { metadata }),
+  constructor({ vectors, metadata, quantization_config }: Json) {
+    this.#sizes = { ...(vectors as Record<string, { size: number }>) }
+    this.#metadata = (metadata as Json | undefined) ?? {}
+    this.#quantization = quantization_config ?? null
+  }
+
+  info(): Json {
+    const params = { vectors: this.#sizes }
+    const schema = Object.entries(this.#indexes).map(([field, data_type]) => [field, { data_type, points: 0 }])
+    return {
+      status: 'green',
+      optimizer_status: 'ok',
+      segments_count: 1,
+      payload_schema: Object.fromEntries(schema),
+      config: {
+        params,
+        hnsw_config: {},
+        optimizer_config: {},
+        metadata: this.#metadata,
+        quantization_config: this.#quantization,
+      },
     }
+  }
+
+  patch({ metadata, quantization_config }: Json): boolean {
+    this.#metadata = { ...this.#metadata, ...(metadata as Json | undefined) }
+    if (quantization_config !== undefined)
+      this.#quantization = quantization_config === 'Disabled' ? null : quantization_config
+    return true
+  }
+
+  index({ field_name, field_schema }: Json): void {
+    this.#indexes[String(field_name)] = String(field_schema)
+  }
+
+  addVector(name: string, { dense }: Json): void {
+    this.#sizes[name] ??= dense as { size: number }
+  }
+
+  dropVector(name: string): void {
+    delete this.#sizes[name]
+    for (const { vector } of this.#points.values()) delete vector[name]
   }
 
   update(operations: Json[]): void {
     for (const operation of operations) {
       if ('upsert' in operation) this.#upsert(operation.upsert as Json)
-      else if ('delete' in operation)
-        for (const id of listOf(operation.delete, 'points')) this.#points.delete(String(id))
+      else if ('update_vectors' in operation) this.#updateVectors(operation.update_vectors as Json)
+      else if ('delete' in operation) this.#delete(operation.delete as Json)
       else throw new Refused(400, `the stub knows no operation ${Object.keys(operation)}`)
     }
   }
 
-  #upsert({ points, update_mode }: Json): void {
+  #upsert({ points, update_mode, update_filter }: Json): void {
     const read = (points as Json[]).map((point) => this.#read(point))
     for (const point of read) {
-      if (update_mode === 'insert_only' && this.#points.has(point.id)) continue
+      const before = this.#points.get(point.id)
+      if (before && (update_mode === 'insert_only' || !this.#accepts(update_filter, before))) continue
       this.#points.set(point.id, point)
     }
   }
 
+  /** As Qdrant does: a point that is not there is an error, one that the filter does not accept is passed over. */
+  #updateVectors({ points, update_filter }: Json): void {
+    for (const { id, vector } of points as Json[]) {
+      const point = this.#points.get(String(id))
+      if (point === undefined) throw new Refused(404, `Not found: No point with id ${id} found`)
+      if (this.#accepts(update_filter, point)) Object.assign(point.vector, this.#vectors(vector))
+    }
+  }
+
+  #delete(what: Json): void {
+    const ids = 'filter' in what ? this.#matching(what.filter).map(({ id }) => id) : (what.points as unknown[])
+    for (const id of ids) this.#points.delete(String(id))
+  }
+
   #read({ id, vector, payload }: Json): StubPoint {
     if (!UUID.test(String(id))) throw new Refused(400, `${id} is no point id`)
-    const named = Object.entries(vector as Record<string, number[]>).map(([name, values]) => {
-      if (this.#sizes[name]?.size !== values.length) throw new Refused(400, 'Vector dimension error')
+    return { id: String(id), vector: this.#vectors(vector), payload: payload as Json }
+  }
+
+  #vectors(named: unknown): Record<string, Float32Array> {
+    const vectors = Object.entries(named as Record<string, number[]>).map(([name, values]) => {
+      this.#assertVector(name)
+      if (this.#sizes[name]!.size !== values.length) throw new Refused(400, 'Wrong input: Vector dimension error')
       return [name, normalized(values)]
     })
-    return { id: String(id), vector: Object.fromEntries(named), payload: payload as Json }
+    return Object.fromEntries(vectors)
+  }
+
+  #assertVector(name: string): void {
+    if (!(name in this.#sizes)) throw new Refused(400, `Wrong input: Not existing vector name error: ${name}`)
   }
 
   retrieve({ ids, ...select }: Json): Json[] {
@@ -79,12 +139,12 @@ export class StubCollection {
 
   query({ query, using, filter, limit, ...select }: Json): Json {
     const name = String(using)
-    if (!(name in this.#sizes)) throw new Refused(400, `Not existing vector name error: ${name}`)
+    this.#assertVector(name)
     const wanted = normalized(query as number[])
-    const scored = this.#matching(filter).map((point) => ({
-      point,
-      score: Math.fround(dot(wanted, point.vector[name]!)),
-    }))
+    const scored = this.#matching(filter).flatMap((point) => {
+      const vector = point.vector[name]
+      return vector ? [{ point, score: Math.fround(dot(wanted, vector)) }] : []
+    })
     // Equal scores in an order of the stub's own: the adapter must not rely on one.
     scored.sort((a, b) => b.score - a.score || (a.point.id < b.point.id ? 1 : -1))
     const best = scored.slice(0, (limit as number | undefined) ?? 10)
@@ -92,8 +152,12 @@ export class StubCollection {
   }
 
   #matching(filter: unknown): StubPoint[] {
+    return [...this.#points.values()].filter((point) => this.#accepts(filter, point))
+  }
+
+  #accepts(filter: unknown, { id, payload, vector }: StubPoint): boolean {
     try {
-      return [...this.#points.values()].filter(({ payload }) => accepts(filter, payload))
+      return accepts(filter, { id, payload, vectors: Object.keys(vector) })
     } catch (error) {
       throw error instanceof Unsupported ? new Refused(400, error.message) : error
     }
@@ -106,8 +170,13 @@ function shown({ id, vector, payload }: StubPoint, { with_payload, with_vector }
   return {
     id,
     ...(with_payload !== false && { payload: selected(payload, with_payload) }),
-    ...(names.length > 0 && { vector: Object.fromEntries(names.map((name) => [name, Array.from(vector[name]!)])) }),
+    ...(names.length > 0 && { vector: namedVectors(vector, names) }),
   }
+}
+
+function namedVectors(vector: StubPoint['vector'], names: readonly string[]): Json {
+  const there = names.filter((name) => name in vector)
+  return Object.fromEntries(there.map((name) => [name, Array.from(vector[name]!)]))
 }
 
 function selected(payload: Json, select: unknown): Json {
@@ -115,12 +184,6 @@ function selected(payload: Json, select: unknown): Json {
   const names = Array.isArray(select) ? select : (select as { exclude: string[] }).exclude
   const isAsked = (name: string) => names.includes(name) === Array.isArray(select)
   return Object.fromEntries(Object.entries(payload).filter(([name]) => isAsked(name)))
-}
-
-const listOf = (value: unknown, field: string): unknown[] => {
-  const list = (value as Json)[field]
-  if (!Array.isArray(list)) throw new Refused(400, `the stub deletes ${field} only`)
-  return list
 }
 
 /** Qdrant keeps vectors of cosine at length 1, and leaves those that are. */

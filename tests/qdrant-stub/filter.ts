@@ -4,20 +4,30 @@ type Json = Record<string, unknown>
 
 export class Unsupported extends Error {}
 
-export function accepts(filter: unknown, payload: Json): boolean {
+/** What a filter looks at; elements of nested lists have neither id nor vectors. */
+interface Subject {
+  id?: string
+  vectors?: string[]
+  payload: Json
+}
+
+export function accepts(filter: unknown, subject: Subject): boolean {
   const { must, should, must_not, ...other } = (filter ?? {}) as Json
   refuseOthers(other)
-  const holds = (condition: unknown) => holdsFor(condition as Json, payload)
+  const holds = (condition: unknown) => holdsFor(condition as Json, subject)
   const any = listOf(should)
   return listOf(must).every(holds) && (any.length === 0 || any.some(holds)) && !listOf(must_not).some(holds)
 }
 
-function holdsFor(condition: Json, payload: Json): boolean {
+function holdsFor(condition: Json, subject: Subject): boolean {
+  const { payload } = subject
   if ('nested' in condition) {
     const { key, filter } = condition.nested as { key: string; filter: unknown }
-    return elementsOf(payload[key]).some((element) => accepts(filter, element as Json))
+    return elementsOf(payload[key]).some((element) => accepts(filter, { payload: element as Json }))
   }
-  if (!('key' in condition)) return accepts(condition, payload)
+  if ('has_id' in condition) return (condition.has_id as unknown[]).includes(subject.id)
+  if ('has_vector' in condition) return subject.vectors?.includes(String(condition.has_vector)) ?? false
+  if (!('key' in condition)) return accepts(condition, subject)
   const { key, match, range, ...other } = condition
   refuseOthers(other)
   const values = elementsOf(payload[key as string])

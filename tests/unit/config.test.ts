@@ -35,6 +35,9 @@ it('takes the address of a Qdrant server, and does not repeat a wrong one, which
   expect(loadConfig({}, { QDRANT_URL: '', QDRANT_API_KEY: '' }).qdrantUrl).toBeUndefined()
   const config = loadConfig({}, { QDRANT_URL: 'https://q.example/path', QDRANT_API_KEY: 'k' })
   expect(config).toMatchObject({ qdrantUrl: 'https://q.example/path', qdrantApiKey: 'k' })
+  expect(config.qdrantQuantization).toBe('none')
+  expect(loadConfig({}, { QDRANT_QUANTIZATION: 'scalar' }).qdrantQuantization).toBe('scalar')
+  expect(() => loadConfig({}, { QDRANT_QUANTIZATION: 'half' })).toThrow('none or scalar or binary')
   for (const wrong of [
     'q.example:6333',
     'ftp://q.example',
@@ -45,4 +48,12 @@ it('takes the address of a Qdrant server, and does not repeat a wrong one, which
     expect(read).toThrow('QDRANT_URL')
     expect(read).not.toThrow('secret')
   }
+})
+
+it('takes proxies as addresses and networks, and nothing else', () => {
+  const of = (text: string) => loadConfig({}, { ONEPEACE_TRUSTED_PROXIES: text }).trustedProxies
+  expect(of('')).toEqual([])
+  expect(of('10.0.0.0/8, 127.0.0.1,fd00::/8')).toEqual(['10.0.0.0/8', '127.0.0.1', 'fd00::/8'])
+  for (const wrong of ['true', '10.0.0.0/33', '10.0.0.0/8/8', 'proxy.local', '1'])
+    expect(() => of(wrong), wrong).toThrow('ONEPEACE_TRUSTED_PROXIES')
 })

@@ -1,7 +1,8 @@
 """Audio-text pairs: spoken words and sound events, drawn in seeded batches of one length (padding is not neutral, §7).
 
-A batch is (B, n) float32, already normalised per clip (§12). Half of the batches hold clips under a second, tiled to one second
-as the server does; the others have a word somewhere in 1 to 2 seconds of near silence. Held-out voices never enter here.
+A batch is (B, n) float32, already normalised per clip (§12). Many of the batches hold clips under a second, tiled to one second
+as the server does; the others have a word or a sound somewhere in 1.25 to 2.4 seconds of near silence. Most sounds fill the whole
+length, the longest batches hold nothing else. Held-out voices never enter here.
 """
 from functools import partial
 
@@ -16,10 +17,12 @@ from .sounds import SOUND_EVENTS
 from .splits import load_splits
 
 RATE = 16000
-LENGTHS_S = (1.0, 1.25, 1.5, 2.0)
-LENGTH_SHARES = (0.4, 0.3, 0.2, 0.1)
-TILED_SHARE = 0.55  # of the batches
-SHARES = {"words": 0.64, "names": 0.02, "sounds": 0.34}  # add "mixtures" for "siren then bell" and "siren and bell"
+LENGTHS_S = (1.0, 1.25, 1.5, 1.8, 2.1, 2.4)
+LENGTH_SHARES = (0.2, 0.25, 0.2, 0.15, 0.1, 0.1)
+TILED_SHARE = 0.45  # of the batches
+LONGEST_WORD_S = 1.5  # longer batches hold sound events alone
+FULL_SHARE = 0.6  # of the sounds: long enough to leave no silence
+SHARES = {"words": 0.45, "names": 0.02, "sounds": 0.53}  # add "mixtures" for "siren then bell" and "siren and bell"
 
 
 def normalise(wave):
@@ -99,16 +102,19 @@ class Clips:
     def pick(self, rng, most_samples):
         """(float wave, text row) of a clip not longer than `most_samples`; a long sound event is cut."""
         kind = list(self.shares)[rng.choice(len(self.shares), p=list(self.shares.values()))]
+        if most_samples > LONGEST_WORD_S * RATE and kind in ("words", "names") and "sounds" in self.shares:
+            kind = "sounds"
         if kind == "mixtures":
             wave, text = self.mixtures.clip_with_text(int(most_samples * 0.95), rng)
             return disturb(colour_sound(wave, rng), rng, tempo=False), self.texts_of[self.concepts[text]][0]
         rows, source = self.pools[kind], self.sounds if kind == "sounds" else self.speech
+        full = kind == "sounds" and rng.random() < FULL_SHARE
         for _ in range(50):
             row = rows[rng.integers(len(rows))]
-            if kind == "sounds" or row[1] * 1.1 < most_samples:
+            if row[1] >= most_samples if full else kind == "sounds" or row[1] * 1.1 < most_samples:
                 break
-        start, length = row[0], min(row[1], int(most_samples * 0.95))
-        if kind == "sounds" and row[1] > length:
+        start, length = row[0], min(row[1], most_samples if kind == "sounds" else int(most_samples * 0.95))
+        if kind == "sounds" and row[1] > length and rng.random() < 0.5:  # half of them from their beginning
             start += int(rng.integers(min(row[1] - length, RATE // 2) + 1))
         wave = source[start : start + length].astype(np.float64) / 32768
         options = self.texts_of[self.concepts[row[2].lower()]]

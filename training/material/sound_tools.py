@@ -6,13 +6,16 @@ RATE = 16000
 
 
 class Parameters:
-    """Random physical parameters; `tails` draws them from the outer 20 % of each range."""
+    """Random physical parameters; `tails` draws them from the outer 20 % of each range, else from the middle 80 %.
 
-    def __init__(self, rng, tails):
-        self.rng, self.tails = rng, tails
+    `edges` prefers both ends of that middle: drawn evenly, hardly a sound would have all of its parameters far from the centre.
+    """
+
+    def __init__(self, rng, tails, edges=False):
+        self.rng, self.tails, self.edges = rng, tails, edges
 
     def __call__(self, low, high):
-        u = self.rng.random()
+        u = self.rng.beta(0.3, 0.3) if self.edges else self.rng.random()
         u = (u * 0.1 if self.rng.random() < 0.5 else 1 - u * 0.1) if self.tails else 0.1 + 0.8 * u
         return low + u * (high - low)
 

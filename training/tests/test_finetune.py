@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from training import finetune
-from training.finetune_batches import SceneBatches, covered_patches, padded, shown_in_patches
+from training.finetune_batches import Said, SceneBatches, covered_patches, padded, shown_in_patches
 from training.finetune_groups import GROUPS, Labels, Pictures, Sounds
 from training.finetune_tasks import box_iou, box_loss
 from training.material.paths import BPE
+from training.material.questions import OBJECT_NAMES
 from training.material.scenes import Scenes
 from training.nano import smoke_config
 from training.onepeace.checkpoint import save_checkpoint
@@ -46,7 +47,8 @@ def new_trainer(group, out, tokenizer, init, *more):
 
 class InventedPictures(Pictures):
     def draw(self, args, tokenizer):
-        return SceneBatches(tokenizer, args.batch, args.side, Scenes(invented_sprites()))
+        shares = args.shares or {"grounding": 1, "picture-qa": 1, "pair-reasoning": 1 / 8, "segmentation": 1}
+        return SceneBatches(tokenizer, args.batch, args.side, Scenes(invented_sprites()), shares)
 
 
 class InventedSounds(Sounds):
@@ -78,10 +80,10 @@ def test_picture_heads_learn_share_one_trunk_and_resume(tokenizer, tmp_path):
     group = InventedPictures()
     trainer = new_trainer(group, tmp_path, tokenizer, init, "--warm-share", "0.2")
     warm = stepped(trainer, 0.1, 4)
-    assert all(set(row) == {"segmentation loss", "segmentation accuracy"} for row in warm)
+    assert all(set(row) == {"segmentation loss", "segmentation accuracy", "segmentation shown"} for row in warm)
     seen = stepped(trainer, 0.3, 24)
-    for task, part in (("grounding", 0.85), ("picture-qa", 0.95), ("segmentation", 0.85)):
-        losses = [float(s[f"{task} loss"]) for s in seen]
+    for task, part in (("grounding", 0.92), ("picture-qa", 0.95), ("segmentation", 0.97)):
+        losses = [float(s[f"{task} loss"] + s[f"{task} shown"]) for s in seen]
         assert np.mean(losses[-6:]) < part * np.mean(losses[:4]), (task, losses)
     trainer.save(tmp_path)
     again = new_trainer(group, tmp_path, tokenizer, tmp_path / "grounding.pt")
@@ -132,9 +134,11 @@ def test_patches_know_what_covers_them():
     mask[:16, :8] = True
     assert covered_patches(mask).tolist() == [0.5, 0, 0, 0]
     scene = Scenes(invented_sprites()).draw(np.random.default_rng(0), 96)
-    names, colours = shown_in_patches(scene)
+    names, colours, frames = shown_in_patches(scene).values()
     assert names.shape == colours.shape == (36,) and (names > 0).any() and (names == 0).any()
     assert (colours[names == 0] == -1).all()  # a background has no colour to learn
+    assert {tuple(box) for box in frames[names > 0].tolist()} <= {tuple(torch.tensor(t.box, dtype=torch.float32).tolist())
+                                                                  for t in scene.things}
 
 
 def test_box_loss_is_nil_for_the_right_box_and_counts_disorder():
@@ -146,3 +150,31 @@ def test_box_loss_is_nil_for_the_right_box_and_counts_disorder():
     assert box_loss(logit(turned), boxes)[1] == 0
     iou, covered = box_iou(torch.tensor([[0.0, 0, 0.5, 1]]), torch.tensor([[0.25, 0.0, 0.75, 1]]))
     assert float(iou) == pytest.approx(1 / 3) and float(covered) == pytest.approx(1)
+
+
+def test_a_run_may_go_on_with_some_of_the_tasks_from_the_trunk_of_a_finished_head(tokenizer, tmp_path):
+    init, model = pretrained(tmp_path, tokenizer, "vl")
+    first = new_trainer(InventedPictures(), tmp_path, tokenizer, init, "--shares", "segmentation=1")
+    stepped(first, 0.3, 3)
+    first.save(tmp_path)
+    config, encoder = finetune.trunk_of(init, InventedPictures().trunk, SIDE, tmp_path / "segmentation.pt")
+    own, text = encoder.state_dict(), model.state_dict()
+    kept = {k: v for k, v in tensors(tmp_path / "segmentation.pt").items() if k.startswith(TRUNK)}
+    assert all(torch.equal(own[k[len(TRUNK):]], v) for k, v in kept.items())
+    assert torch.equal(own["text_adapter.embed_positions.weight"], text[TRUNK + "text_adapter.embed_positions.weight"])
+
+    again = new_trainer(InventedPictures(), tmp_path, tokenizer, init, "--shares", "grounding=1,segmentation=0.5")
+    again.begin_with(tmp_path / "segmentation.pt")
+    head = tensors(tmp_path / "segmentation.pt")["segment_head.mix.weight"]
+    assert torch.equal(again.model["segmentation"].segment_head.mix.weight, head)
+    row = stepped(again, 0.3, 1)[0]
+    assert {key.split()[0] for key in row} == {"grounding", "segmentation"}
+
+
+def test_what_is_said_is_marked_at_the_last_token_of_the_word(tokenizer):
+    said = Said(tokenizer)
+    ids = padded(tokenizer, ["how many red tomatoes are there?", "nothing of that"])
+    marked = said(ids)
+    assert not (marked["said_names"][1] >= 0).any() and not (marked["said_colours"][1] >= 0).any()
+    assert set(marked["said_names"][0].tolist()) - {-1} == {1 + OBJECT_NAMES.index("tomato")}
+    assert (marked["said_colours"][0] >= 0).sum() == 1 and marked["said_colours"][0].argmax() < marked["said_names"][0].argmax()

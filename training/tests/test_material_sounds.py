@@ -8,6 +8,7 @@ from training.material import sound_synthesis
 from training.material.clips import Clips, normalise
 from training.material.mixtures import EVENTS, Events, blend_is_held_out, order_is_held_out
 from training.material.sound_questions import NUMBERS, SoundQuestions
+from training.material.sound_tools import Parameters
 from training.material.sounds import SOUND_EVENTS
 from training.material.splits import load_splits
 
@@ -47,6 +48,16 @@ def test_there_are_more_than_45_events_each_with_its_texts_and_recipe():
         assert wave.dtype == np.int16 and np.abs(wave).max() > 20000 and RATE * 0.9 <= len(wave) <= RATE * 2.6, event
         assert np.array_equal(wave, sound_synthesis.synthesise(event, 0, held_out=False))
         assert not np.array_equal(wave[:RATE], sound_synthesis.synthesise(event, 0, held_out=True)[:RATE])
+
+
+def test_parameters_of_training_stay_in_the_middle_and_those_held_out_in_the_tails():
+    drawn = {kind: np.array([p(0, 1) for _ in range(2000)]) for kind, p in {
+        "even": Parameters(np.random.default_rng(0), False), "edges": Parameters(np.random.default_rng(1), False, edges=True),
+        "tails": Parameters(np.random.default_rng(2), True)}.items()}
+    assert all(0.1 <= drawn[kind].min() and drawn[kind].max() <= 0.9 for kind in ("even", "edges"))
+    assert not ((drawn["tails"] > 0.1) & (drawn["tails"] < 0.9)).any()
+    outer = {kind: ((x < 0.2) | (x > 0.8)).mean() for kind, x in drawn.items()}
+    assert outer["edges"] > 0.5 > 0.3 > outer["even"]
 
 
 def spectral_summary(wave):

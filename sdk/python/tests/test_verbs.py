@@ -123,6 +123,9 @@ def test_classes_by_words_and_by_a_head(run: Run, media: Path) -> None:
         classes = await client.classify(sound, ["a helicopter", "rain"], template="the sound of {}")
         assert classes["results"][0]["label"] == "rain"
         assert (await client.classify(sound, head="sound-class"))["head"] == "sound-class"
+        masks = await client.segment(media / "dog.png")
+        assert masks["head"] == "segmentation"
+        assert sum(length for _, length in masks["map"]["runs"]) == masks["map"]["width"] * masks["map"]["height"]
 
     run(test)
 
@@ -195,6 +198,25 @@ def test_items_found_by_words_sounds_pictures_mixtures_and_each_other(run: Run, 
         with pytest.raises(ProblemError) as raised:
             await client.items.get(name, "note")
         assert code_of(raised) == "not-found"
+
+    run(test)
+
+
+def test_writes_once_under_one_key_however_often_it_is_sent(run: Run, name: str) -> None:
+    async def test(client: Any) -> None:
+        await client.collections.create(name)
+        first, second = [await client.items.add(name, "a dog", idempotency_key=f"{name}.add") for _ in range(2)]
+        assert first == second
+
+        async def batch() -> List[Any]:
+            items: List[NewItem] = [{"input": "a cat"}]
+            return [each async for each in client.items.batch(name, items, idempotency_key=f"{name}.batch")]
+
+        assert await batch() == await batch()
+        assert (await client.collections.get(name))["items"] == 2
+        with pytest.raises(ProblemError) as raised:
+            await client.items.add(name, "a cow", idempotency_key=f"{name}.add")
+        assert code_of(raised) == "idempotency-key-reused"
 
     run(test)
 

@@ -12,6 +12,7 @@ export type Embedding = Omit<Schemas['Embedding'], 'embedding'> & { embedding: n
 export type EmbedResponse = Omit<Schemas['EmbeddingsResponse'], 'data'> & { data: Embedding[] }
 export type ClassifyOptions = Omit<Schemas['ClassifyRequest'], 'input'>
 export type GroundOptions = Omit<Schemas['GroundRequest'], 'image' | 'phrases'>
+export type SegmentOptions = Omit<Schemas['SegmentRequest'], 'image'>
 export type AskOptions = Omit<Schemas['AskRequest'], 'input' | 'question'>
 export type SearchOptions = Omit<Schemas['SearchRequest'], 'query'>
 export type Picture = Media | FilePart | Schemas['ImageUrlPart']
@@ -87,6 +88,16 @@ export class OnepeaceClient {
       json: ([image]) => ({ image }),
     })
     return this.#transport.send(request, (init) => this.api.POST('/v1/ground', { body: body as never, ...init }))
+  }
+
+  /** Which class each part of a picture is, in runs. @throws ProblemError `unsupported-by-model` without a segmentation head */
+  async segment(
+    image: Picture,
+    options: SegmentOptions = {},
+    request: RequestOptions = {},
+  ): Promise<Schemas['SegmentResponse']> {
+    const body = await bodyOf({ contents: [image], options, json: ([image]) => ({ image }) })
+    return this.#transport.send(request, (init) => this.api.POST('/v1/segment', { body: body as never, ...init }))
   }
 
   /** Answers to a question about a picture or sound, best first. @throws ProblemError `unsupported-by-model` without such a head */

@@ -101,6 +101,14 @@ it('classifies by words and by a head', async () => {
   expect(head).toBe('sound-class')
 })
 
+it('tells what each part of a picture is', async () => {
+  const { map, classes, head } = await client.segment(await samplePicture('dog'))
+  expect(head).toBe('segmentation')
+  const places = map.runs.reduce((sum, [, length]) => sum + length!, 0)
+  expect(places).toBe(map.width * map.height)
+  expect(classes.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 6)
+})
+
 it('tells typed problems: what the model cannot do, what is not there, what is taken, which input failed', async () => {
   const picture = await samplePicture('dog')
   const problem = (promise: Promise<unknown>) => promise.then(() => undefined).catch((error: unknown) => error)
@@ -150,6 +158,17 @@ it('keeps items, finds them by words, sounds, pictures, mixtures and each other,
   expect((await client.items.thumbnail('mine', 'a/b', { size: 32 })).type).toBe('image/webp')
   await client.items.delete('mine', 'note')
   await expect(client.items.get('mine', 'note')).rejects.toMatchObject({ code: 'not-found' })
+})
+
+it('writes once under one key, however often it is sent', async () => {
+  await client.collections.create('once')
+  const add = () => client.items.add('once', 'a dog', {}, { idempotencyKey: 'add-1' })
+  expect(await add()).toEqual(await add())
+  const batch = () => gathered(client.items.batch('once', [{ input: 'a cat' }], { idempotencyKey: 'batch-1' }))
+  expect(await batch()).toEqual(await batch())
+  expect((await client.collections.get('once')).items).toBe(2)
+  const other = client.items.add('once', 'a cow', {}, { idempotencyKey: 'add-1' })
+  await expect(other).rejects.toMatchObject({ code: 'idempotency-key-reused' })
 })
 
 it('adds many items as an iterator gives them, results in order, a bad one failing alone; lists them page by page', async () => {

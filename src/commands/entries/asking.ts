@@ -26,7 +26,7 @@ export const ASKING_COMMANDS: readonly CommandEntry[] = [
     area,
     usage: 'ground <picture> <phrases...>',
     description: 'tell where in a picture something is: a box a phrase',
-    details: 'Needs a model with a grounding head; the default model has none.',
+    details: 'Needs a model with a grounding head; corners are in pixels of the picture as a viewer shows it.',
     examples: ["ground street.jpg 'the red car' 'a dog' --out boxes.png --url http://127.0.0.1:8080"],
     options: [
       ['--out <picture>', 'draw the boxes into a copy (.png, .jpg or .webp)'],

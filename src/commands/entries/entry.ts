@@ -6,7 +6,7 @@ export interface CommandEntry {
   /** Under which heading `onepeace --help` lists it. */
   area: 'Your own files' | 'The service' | 'Ask the model' | 'Models' | 'This program'
   /** The command it belongs to, if it is one of several. */
-  group?: 'keys'
+  group?: 'keys' | 'migrate'
   /** Name and arguments, as commander writes them. */
   usage: string
   description: string
@@ -23,6 +23,7 @@ export interface CommandEntry {
 /** Commands that have several. */
 export const GROUPS: Record<NonNullable<CommandEntry['group']>, Pick<CommandEntry, 'description' | 'area'>> = {
   keys: { description: 'make, list and revoke the keys of the service', area: 'The service' },
+  migrate: { description: 'give stored collections what newer versions need', area: 'The service' },
 }
 
 export const DATA: Option = ['--data <dir>', 'folder of all that is kept (default: ./data, env ONEPEACE_DATA)']

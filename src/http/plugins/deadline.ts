@@ -37,6 +37,7 @@ function startTimer(request: FastifyRequest, controller: AbortController): NodeJ
 
 /** The result, or the reason of the signal if that comes first. For reads only: what goes on behind changes nothing. */
 export async function raced<T>(signal: AbortSignal, task: Promise<T>): Promise<T> {
+  task.catch(() => {}) // nobody else waits for it where the signal came first; else the race tells
   signal.throwIfAborted()
   let giveUp = () => {}
   const aborted = new Promise<never>((_, reject) => {

@@ -1,6 +1,7 @@
 /** Whatever goes wrong leaves as `application/problem+json`; what is no fault of the client's goes to the log as well. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Contract } from '../openapi.ts'
+import { PAGE_PATHS } from '../pages.ts'
 import { HttpProblem, problemOf } from '../problems.ts'
 
 export function registerProblemDetails(app: FastifyInstance, contract: Contract): void {
@@ -15,11 +16,14 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   return reply.code(problem.status).headers(headers).type('application/problem+json').send(JSON.stringify(problem))
 }
 
+/** The service as it is meant to be; the metrics count them, and a log that grows with the load would add to it. */
+const EXPECTED = ['deadline-exceeded', 'overloaded']
+
 /** What the client is told of an error; what is ours to mend is told to the log as well. */
 export function toldProblem(error: unknown, request: FastifyRequest): ReturnType<typeof problemOf> {
   const told = problemOf(error, { id: request.id, path: pathOf(request.url) })
   const { status, code, detail } = told.problem
-  if (status >= 500 && code !== 'deadline-exceeded') request.log.error({ err: error }, detail)
+  if (status >= 500 && !EXPECTED.includes(code)) request.log.error({ err: error }, detail)
   return told
 }
 
@@ -33,11 +37,12 @@ interface KnownPath {
 }
 
 function pathsOf(contract: Contract): KnownPath[] {
-  const paths = new Set(contract.operations.map((operation) => operation.path))
-  return [...paths].map((path) => {
-    const methods = contract.operations.filter((each) => each.path === path).map((each) => each.method)
+  const pages = PAGE_PATHS.map((path) => ({ path, method: 'GET' }))
+  const routes = [...contract.operations, ...pages]
+  return [...new Set(routes.map(({ path }) => path))].map((path) => {
+    const methods = routes.filter((each) => each.path === path).map((each) => each.method)
     if (methods.includes('GET')) methods.push('HEAD')
-    return { pattern: new RegExp(`^${path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`), methods }
+    return { pattern: new RegExp(`^${path.replaceAll('.', '\\.').replace(/\{\w+\}|:\w+/g, '[^/]+')}$`), methods }
   })
 }
 

@@ -1,7 +1,7 @@
-/** `/v1/ground`, `/v1/classify`, `/v1/ask`: what the model says of one content, beyond its vector. */
+/** `/v1/ground`, `/v1/segment`, `/v1/classify`, `/v1/ask`: what the model says of one content, beyond its vector. */
 import type { FastifyRequest } from 'fastify'
 import type { ContentPart, LocalPart } from '../../services/content.ts'
-import type { GroundedPhrase, Scores } from '../../services/heads.ts'
+import type { GroundedPhrase, LabelMap, Scores } from '../../services/heads.ts'
 import { type Body, partsNamed, readBody } from '../body.ts'
 import { contentOf } from '../content-body.ts'
 import { invalid, type Schemas } from '../openapi.ts'
@@ -19,6 +19,14 @@ export function headRoutes({ add, contract, deps: { heads, zeroShot, models, con
     const grounding = heads.ground(picture, phrases, { head, scored: true }, request.deadline)
     const { width, height, boxes, head: by } = await raced(request.deadline, grounding)
     return { image: { width, height }, results: boxes.map(groundedBody), head: by, model: models.info.name }
+  })
+  add('segmentPicture', async (request): Promise<Schemas['SegmentResponse']> => {
+    const body = await readBody(request, contract, 'SegmentRequest', 'SegmentForm')
+    const { head } = body.kind === 'json' ? body.json : body.form
+    const parts = body.kind === 'json' ? contentOf(body.json.image, '/image') : partsNamed(body.parts, ['file'])
+    const picture = mediaOf(await only(parts, request), 'picture')
+    const labelMap = await raced(request.deadline, heads.segment(picture, { head }, request.deadline))
+    return { ...labelMapBody(labelMap), model: models.info.name }
   })
   add('classifyContent', async (request): Promise<Schemas['ClassifyResponse']> => {
     const body = await readBody(request, contract, 'ClassifyRequest', 'ClassifyForm')
@@ -91,6 +99,33 @@ function groundedBody({ phrase, box, pixels, score, truncated }: GroundedPhrase)
 
 export function boxBody([x1, y1, x2, y2]: GroundedPhrase['box']): Schemas['Box'] {
   return { x1, y1, x2, y2 }
+}
+
+function labelMapBody({
+  head,
+  picture,
+  width,
+  height,
+  data,
+  labels,
+}: LabelMap): Omit<Schemas['SegmentResponse'], 'model'> {
+  const runs = runsOf(data)
+  const places = new Map<number, number>()
+  for (const [found, length] of runs) places.set(found, (places.get(found) ?? 0) + length)
+  const classes = [...places]
+    .map(([index, count]) => ({ class: index, label: labels?.[index] ?? String(index), share: count / data.length }))
+    .sort((a, b) => b.share - a.share)
+  return { image: picture, map: { width, height, runs }, classes, head }
+}
+
+function runsOf(data: Uint8Array): [number, number][] {
+  const runs: [number, number][] = []
+  for (const value of data) {
+    const last = runs.at(-1)
+    if (last?.[0] === value) last[1]++
+    else runs.push([value, 1])
+  }
+  return runs
 }
 
 /** A head's probability is its score; classes whose names the bundle does not know bear their number. */

@@ -1,12 +1,13 @@
 /** `/v1/models`, `/livez`, `/readyz`, `/metrics` and `/openapi.json`. */
 
 import { DEFAULT_TENANT } from '../../auth/keys.ts'
+import type { HeadInfo } from '../../services/models.ts'
 import type { Schemas } from '../openapi.ts'
 import type { RouteContext } from '../route.ts'
 
 export function serviceRoutes({ add, contract, deps: { models, forTenant, metrics } }: RouteContext): void {
   const document = JSON.stringify(contract.document)
-  add('listModels', async () => modelList(models.info))
+  add('listModels', async () => modelList(models))
   add('getLiveness', async (): Promise<Schemas['Status']> => ({ status: 'live' }))
   add('getReadiness', async (): Promise<Schemas['Status']> => {
     await models.ready()
@@ -17,7 +18,7 @@ export function serviceRoutes({ add, contract, deps: { models, forTenant, metric
   add('getContract', async (_request, reply) => reply.type('application/json').send(document))
 }
 
-function modelList(info: RouteContext['deps']['models']['info']): Schemas['ModelList'] {
+function modelList({ info, heads }: RouteContext['deps']['models']): Schemas['ModelList'] {
   const { limits } = info
   return {
     object: 'list',
@@ -29,7 +30,8 @@ function modelList(info: RouteContext['deps']['models']['info']): Schemas['Model
         owned_by: 'onepeace',
         dims: info.embedDim,
         modalities: [...info.modalities],
-        heads: [...info.heads],
+        heads: heads.map(({ name }) => name),
+        head_details: heads.map(headBody),
         precision: info.precision,
         sha256: info.sha256,
       },
@@ -46,4 +48,8 @@ function modelList(info: RouteContext['deps']['models']['info']): Schemas['Model
       max_metadata_bytes: limits.maxMetadataBytes,
     },
   }
+}
+
+function headBody({ name, task, inputs, classes, labels }: HeadInfo): Schemas['HeadDetail'] {
+  return { name, task, inputs: [...inputs], classes, ...(labels && { labels: [...labels] }) }
 }

@@ -83,7 +83,13 @@ function fakeHeads(asked: string[]): ExamOptions['heads'] {
       }))
       return { head: 'boxes', width: 128, height: 128, boxes }
     },
-    segment: async () => ({ head: 'maps', width: 1, height: 2, data: Uint8Array.of(0, 1) }),
+    segment: async () => ({
+      head: 'maps',
+      picture: { width: 1, height: 2 },
+      width: 1,
+      height: 2,
+      data: Uint8Array.of(0, 1),
+    }),
     answer: async (bytes, question, options) => {
       note(options?.head, Buffer.from(bytes), question)
       return options?.candidates ? scores('sound-qa', 'rain', 1) : scores('picture-qa', 'yes')

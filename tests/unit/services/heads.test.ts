@@ -210,6 +210,7 @@ describe('segmenting', () => {
     answerWith(() => ({ logits: Float32Array.from(planes.flat()), dims: [3, 2, 2] }))
     expect(await service.segment(png(4, 4))).toEqual({
       head: 'parts',
+      picture: { width: 4, height: 4 },
       width: 2,
       height: 2,
       data: Uint8Array.of(0, 1, 2, 2),

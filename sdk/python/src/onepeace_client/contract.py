@@ -213,6 +213,15 @@ class Box(TypedDict):
     y2: float
 
 
+class PictureSize(TypedDict):
+    """
+    Pixels as a viewer shows the picture.
+    """
+
+    width: int
+    height: int
+
+
 class GroundedPhrase(TypedDict):
     phrase: str
     box: Box
@@ -227,21 +236,61 @@ class GroundedPhrase(TypedDict):
     """
 
 
-class Image(TypedDict):
+class GroundResponse(TypedDict):
+    image: PictureSize
+    results: list[GroundedPhrase]
+    head: str
+    model: str
+
+
+class SegmentForm(TypedDict):
     """
-    Pixels as a viewer shows the picture.
+    Exactly one `file`.
+    """
+
+    file: NotRequired[list[FormFile]]
+    head: NotRequired[HeadName]
+
+
+Run: TypeAlias = int
+
+
+class Map(TypedDict):
+    """
+    Row by row from the top left; it stretches over the whole picture.
     """
 
     width: int
+    """
+    Places a row.
+    """
     height: int
+    runs: list[list[Run]]
+    """
+    Runs of equal places, `[class, length]`; the lengths add up to width times height.
+    """
 
 
-class GroundResponse(TypedDict):
-    image: Image
+Class = TypedDict(
+    'Class',
+    {
+        'class': int,
+        'label': str,
+        'share': float,
+    },
+)
+
+
+class SegmentResponse(TypedDict):
+    image: PictureSize
+    map: Map
     """
-    Pixels as a viewer shows the picture.
+    Row by row from the top left; it stretches over the whole picture.
     """
-    results: list[GroundedPhrase]
+    classes: list[Class]
+    """
+    Those in the map, by the share of the picture, largest first.
+    """
     head: str
     model: str
 
@@ -519,30 +568,17 @@ class SearchResponse(TypedDict):
     """
 
 
-class Model(TypedDict):
-    id: str
-    object: Literal['model']
-    created: int
+class HeadDetail(TypedDict):
+    name: str
+    task: Literal['grounding', 'classification', 'multi-label', 'answering', 'answer-choice', 'pair-reasoning', 'segmentation']
     """
-    When the bundle was made; seconds since 1970.
+    `classification` and `multi-label` are asked at `/v1/classify`, `grounding` at `/v1/ground`, `segmentation` at `/v1/segment`, `answering` and `answer-choice` at `/v1/ask`.
     """
-    owned_by: str
-    dims: int
+    inputs: list[Literal['text', 'image', 'image2', 'audio']]
+    classes: int
+    labels: NotRequired[list[str]]
     """
-    Width of its vectors.
-    """
-    modalities: list[Modality]
-    heads: list[str]
-    """
-    Fine-tuned heads of the bundle.
-    """
-    precision: str
-    """
-    `fp32` or `fp16`: how the weights are stored.
-    """
-    sha256: str
-    """
-    Of the bundle; equal hashes mean equal vectors.
+    One a class, where they are known.
     """
 
 
@@ -568,12 +604,6 @@ class Limits(TypedDict):
     For one fetch, redirects included.
     """
     max_metadata_bytes: int
-
-
-class ModelList(TypedDict):
-    object: Literal['list']
-    data: list[Model]
-    limits: Limits
 
 
 class Status(TypedDict):
@@ -703,6 +733,11 @@ class GroundRequest(TypedDict):
     head: NotRequired[HeadName]
 
 
+class SegmentRequest(TypedDict):
+    image: ImageUrlPart
+    head: NotRequired[HeadName]
+
+
 class AskRequest(TypedDict):
     input: Content
     question: ShortText
@@ -790,3 +825,40 @@ class SearchForm(TypedDict):
     offset: NotRequired[SearchOffset]
     score_threshold: NotRequired[ScoreThreshold]
     include: NotRequired[Include]
+
+
+class Model(TypedDict):
+    id: str
+    object: Literal['model']
+    created: int
+    """
+    When the bundle was made; seconds since 1970.
+    """
+    owned_by: str
+    dims: int
+    """
+    Width of its vectors.
+    """
+    modalities: list[Modality]
+    heads: list[str]
+    """
+    Fine-tuned heads of the bundle.
+    """
+    head_details: list[HeadDetail]
+    """
+    What each of them does, in the order of `heads`.
+    """
+    precision: str
+    """
+    `fp32` or `fp16`: how the weights are stored.
+    """
+    sha256: str
+    """
+    Of the bundle; equal hashes mean equal vectors.
+    """
+
+
+class ModelList(TypedDict):
+    object: Literal['list']
+    data: list[Model]
+    limits: Limits

@@ -22,6 +22,7 @@ from ..contract import (
     Modality,
     ModelList,
     SearchResponse,
+    SegmentResponse,
     SimilarityResponse,
 )
 from .collections import AsyncCollections
@@ -107,6 +108,17 @@ class AsyncClient:
         """Where in a picture phrases are: a box each. :raises ProblemError: `unsupported-by-model` without a grounding head"""
         body = _body("image", image, {"phrases": phrases, "head": head})
         return cast(GroundResponse, await self._transport.json(post("/v1/ground", body), request))
+
+    async def segment(
+        self,
+        image: Union[Media, FilePart, ImageUrlPart],
+        *,
+        head: Optional[str] = None,
+        **request: Unpack[RequestOptions],
+    ) -> SegmentResponse:
+        """Which class each part of a picture is, in runs. :raises ProblemError: `unsupported-by-model` without such a head"""
+        body = _body("image", image, {"head": head})
+        return cast(SegmentResponse, await self._transport.json(post("/v1/segment", body), request))
 
     async def ask(
         self,

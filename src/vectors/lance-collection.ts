@@ -1,0 +1,301 @@
+/**
+ * One collection as a Lance table: its items, searched, listed and written. A write is one new table version, hence whole or absent.
+ * Every write adds a small file, so after some tens to hundreds of writes the table is compacted behind the writers.
+ *
+ * Search is exact, with or without an index: a large table has its vectors in an IVF index too, of which every partition is
+ * searched. What that saves is reading them from files again; rows that are not in the index yet are scanned beside it. How rows
+ * lie: rows.ts. Source: LanceDB 0.33 API; Lance table format (versioned manifests, fragments, deletion files).
+ */
+import type { Index, Table } from '@lancedb/lancedb'
+import type { Schema } from 'apache-arrow'
+import { DomainError } from '../errors.ts'
+import { Gathering } from '../gathering.ts'
+import { Serial } from '../serial.ts'
+import type { Filter } from './filter.ts'
+import { filterSql } from './filter-sql.ts'
+import { DurableTree } from './fsync-tree.ts'
+import { collectionOf, compareIds, hitOf, ITEM_COLUMNS, itemsOf, type Row, rowsOf, schemaOf, scoreOf } from './rows.ts'
+import { sqlIn, sqlString } from './sql.ts'
+import type { Collection, Hit, ListQuery, NewCollection, NewItem, SearchQuery, StoredItem } from './store.ts'
+import { guarded, noSuchCollection } from './store-errors.ts'
+
+/** Writes between compactions: few enough that a scan opens few files, more for large tables, which cost more to rewrite. */
+const MIN_WRITES_PER_COMPACTION = 64
+const MAX_WRITES_PER_COMPACTION = 512
+/** From this size a scan for one id costs more than looking it up in an index. */
+const ROWS_WORTH_AN_INDEX = 10_000
+/** Parts of the vector index, all of which are searched: some for each core, few enough to cost nothing themselves. */
+export const PARTITIONS = 16
+/** Versions younger than this may still be read by a query that began before the compaction. */
+const KEEP_VERSIONS_MS = 60_000
+
+/** Items that wait while a version is written are written together as the next one. */
+const SAVES_PER_VERSION = 64
+
+interface Save {
+  item: NewItem
+  /** Else an id that is there is a conflict. */
+  mayReplace: boolean
+}
+
+/** By column, what a large table is indexed with. */
+export type Indices = Record<'item_id' | 'vector', () => Index>
+
+/** One open table. Created by `LanceVectorStore` only. */
+export class LanceCollection {
+  readonly description: NewCollection
+  readonly writers = new Serial()
+  readonly #saves = new Gathering<Save, StoredItem | undefined>({
+    serial: this.writers,
+    max: SAVES_PER_VERSION,
+    keyOf: ({ item }) => item.id,
+    run: (saves) => this.#saveAll(saves),
+  })
+  readonly #table: Table
+  readonly #files: DurableTree
+  readonly #indices: Indices
+  #writesSinceCompaction = 0
+  #closed = false
+
+  private constructor(description: NewCollection, table: Table, files: DurableTree, indices: Indices) {
+    this.description = description
+    this.#table = table
+    this.#files = files
+    this.#indices = indices
+  }
+
+  static async open(table: Table, path: string, indices: Indices): Promise<LanceCollection> {
+    const files = new DurableTree(path)
+    await files.sync()
+    const schema = await table.schema()
+    const collection = new LanceCollection(collectionOf(schema), table, files, indices)
+    assertCurrent(collection.description, schema)
+    const { fragmentStats } = await table.stats()
+    collection.#countWrites(fragmentStats.numFragments)
+    void collection.writers.run(() => collection.#index()).catch(() => undefined)
+    return collection
+  }
+
+  async info(): Promise<Collection> {
+    return { ...this.description, itemCount: await this.#read(() => this.#table.countRows('point = 0')) }
+  }
+
+  async create(item: NewItem): Promise<void> {
+    await this.#saves.submit({ item, mayReplace: false })
+  }
+
+  put(item: NewItem): Promise<StoredItem | undefined> {
+    return this.#saves.submit({ item, mayReplace: true })
+  }
+
+  /** Items of different ids as one table version. */
+  async #saveAll(saves: readonly Save[]): Promise<PromiseSettledResult<StoredItem | undefined>[]> {
+    this.#assertOpen()
+    const there = await guarded(() => this.#findAll(saves.map(({ item }) => item.id)))
+    const isTaken = ({ item, mayReplace }: Save) => !mayReplace && there.has(item.id)
+    const items = saves.filter((save) => !isTaken(save)).map(({ item }) => item)
+    if (items.length > 0) await this.#commit(() => this.#add(items, [...there.keys()]))
+    return saves.map((save) => {
+      const { id } = save.item
+      if (!isTaken(save)) return { status: 'fulfilled', value: there.get(id) }
+      const reason = new DomainError('conflict', `The collection already has an item '${id}'.`)
+      return { status: 'rejected', reason }
+    })
+  }
+
+  /** Of items that are there, rows of the same point are updated, new points added, those that the new item lacks removed. */
+  async #add(items: readonly NewItem[], there: readonly string[]): Promise<void> {
+    const rows = items.flatMap(rowsOf)
+    const replaced = items.map(({ id }) => id).filter((id) => there.includes(id))
+    if (replaced.length === 0) return void (await this.#table.add(rows))
+    await this.#table
+      .mergeInsert(['item_id', 'point'])
+      .whenMatchedUpdateAll()
+      .whenNotMatchedInsertAll()
+      .whenNotMatchedBySourceDelete({ where: sqlIn('item_id', replaced) })
+      .execute(rows)
+  }
+
+  deleteAll(ids: readonly string[]): Promise<void> {
+    return this.#write(async () => {
+      await this.#table.delete(sqlIn('item_id', ids))
+    })
+  }
+
+  delete(id: string): Promise<StoredItem | undefined> {
+    return this.#write(async () => {
+      const deleted = await this.#find(id)
+      if (deleted) await this.#table.delete(`item_id = ${sqlString(id)}`)
+      return deleted
+    })
+  }
+
+  get(id: string): Promise<StoredItem | undefined> {
+    return this.#read(() => this.#find(id))
+  }
+
+  async #find(id: string): Promise<StoredItem | undefined> {
+    return (await this.#findAll([id])).get(id)
+  }
+
+  async #findAll(ids: readonly string[]): Promise<Map<string, StoredItem>> {
+    const rows = await this.#table.query().where(sqlIn('item_id', ids)).select(ITEM_COLUMNS).toArray()
+    return new Map(itemsOf(rows as Row[]).map((item) => [item.id, item]))
+  }
+
+  vectors(id: string): Promise<Float32Array[] | undefined> {
+    return this.#read(async () => {
+      const query = this.#table.query().where(`item_id = ${sqlString(id)}`)
+      const rows = (await query.select(['item_id', 'point', 'vector']).toArray()) as Row[]
+      if (rows.length === 0) return undefined
+      return rows.sort((a, b) => a.point - b.point).map((row) => Float32Array.from(row.vector!))
+    })
+  }
+
+  list({ afterId, limit, filter }: ListQuery): Promise<StoredItem[]> {
+    return this.#read(async () => {
+      const after = afterId === undefined ? '' : ` AND item_id > ${sqlString(afterId)}`
+      const page = await this.#table
+        .query()
+        .where(`point = 0${after}${andFilter(filter)}`)
+        .select(['item_id'])
+        .orderBy({ columnName: 'item_id', ascending: true })
+        .limit(limit)
+        .toArray()
+      return inOrder(await this.#findAll((page as Row[]).map((row) => row.item_id)))
+    })
+  }
+
+  /** Those of the ids that are there, in order of id. */
+  getAll(ids: readonly string[]): Promise<StoredItem[]> {
+    return this.#read(async () => inOrder(await this.#findAll(ids)))
+  }
+
+  /** Points come best first; more are fetched until enough different items are among them, or no point is left. */
+  search(query: SearchQuery): Promise<Hit[]> {
+    return this.#read(async () => {
+      const wanted = query.offset + query.limit
+      for (let points = wanted * 2; ; points *= 4) {
+        const rows = await this.#nearest(query, points)
+        const best = new Map<string, Row>()
+        for (const row of rows) {
+          const key = query.eachSegment ? `${row.point}/${row.item_id}` : row.item_id
+          if (!best.has(key)) best.set(key, row)
+        }
+        if (best.size < wanted && rows.length === points) continue
+        return [...best.values()]
+          .filter((row) => scoreOf(row) >= (query.scoreThreshold ?? -1))
+          .sort((a, b) => scoreOf(b) - scoreOf(a) || compareIds(a.item_id, b.item_id) || a.point - b.point)
+          .slice(query.offset, wanted)
+          .map(hitOf)
+      }
+    })
+  }
+
+  async #nearest(query: SearchQuery, points: number): Promise<Row[]> {
+    const columns = [...ITEM_COLUMNS, '_distance', ...(query.withVector ? ['vector'] : [])]
+    // Of unit vectors, 1 - dot is the cosine distance.
+    const nearest = this.#table.vectorSearch(unitOf(query.vector)).distanceType('dot').nprobes(PARTITIONS)
+    const search = nearest.select(columns).limit(points)
+    const modalities = query.modalities ? sqlIn('modality', query.modalities) : 'true'
+    const where = modalities + andFilter(query.filter)
+    if (where !== 'true') search.where(where)
+    return (await search.toArray()) as Row[]
+  }
+
+  referencedHashes(candidates?: readonly string[]): Promise<string[]> {
+    return this.#read(async () => {
+      const where = candidates ? `point = 0 AND ${sqlIn('sha256', candidates)}` : 'point = 0'
+      const rows = await this.#table.query().where(where).select(['sha256']).toArray()
+      return (rows as Row[]).map((row) => row.sha256)
+    })
+  }
+
+  /** Refuses what comes from now on, finishes what was begun. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.writers.drained()
+    this.#table.close()
+  }
+
+  #write<T>(task: () => Promise<T>): Promise<T> {
+    return this.writers.run(() => {
+      this.#assertOpen()
+      return this.#commit(task)
+    })
+  }
+
+  /** A new version of the table, on disk when it resolves. */
+  async #commit<T>(task: () => Promise<T>): Promise<T> {
+    const result = await guarded(task)
+    await guarded(() => this.#files.sync())
+    this.#countWrites(1)
+    return result
+  }
+
+  async #read<T>(task: () => Promise<T>): Promise<T> {
+    this.#assertOpen()
+    try {
+      return await guarded(task)
+    } catch (error) {
+      this.#assertOpen()
+      throw error
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw noSuchCollection(this.description.name)
+  }
+
+  #countWrites(writes: number): void {
+    this.#writesSinceCompaction += writes
+    if (this.#writesSinceCompaction < MIN_WRITES_PER_COMPACTION) return
+    void this.writers.run(() => this.#compact()).catch(() => undefined)
+  }
+
+  /** Merges small files and drops old versions. A failure costs speed, not data: the next writes try again. */
+  async #compact(): Promise<void> {
+    if (this.#closed) return
+    const rows = await this.#table.countRows()
+    const due = Math.min(MAX_WRITES_PER_COMPACTION, Math.max(MIN_WRITES_PER_COMPACTION, rows / 200))
+    if (this.#writesSinceCompaction < due) return
+    this.#writesSinceCompaction = 0
+    await this.#index()
+    const cleanupOlderThan = new Date(Date.now() - KEEP_VERSIONS_MS)
+    await this.#table.optimize({ cleanupOlderThan, deleteUnverified: true })
+    await this.#files.sync()
+  }
+
+  /** Makes the indices that a large table lacks; later rows are added to them by each compaction. */
+  async #index(): Promise<void> {
+    if (this.#closed || (await this.#table.countRows()) < ROWS_WORTH_AN_INDEX) return
+    const indexed = (await this.#table.listIndices()).flatMap(({ columns }) => columns)
+    for (const [column, config] of Object.entries(this.#indices))
+      if (!indexed.includes(column)) await this.#table.createIndex(column, { config: config() })
+    await this.#files.sync()
+  }
+}
+
+function inOrder(items: ReadonlyMap<string, StoredItem>): StoredItem[] {
+  return [...items.values()].sort((a, b) => compareIds(a.id, b.id))
+}
+
+function unitOf(vector: Float32Array): Float32Array {
+  const norm = Math.hypot(...vector)
+  return norm === 0 ? vector : vector.map((value) => value / norm)
+}
+
+/** Start-up migrates; only who opens a store without that meets an older table. */
+function assertCurrent(description: NewCollection, { fields }: Schema): void {
+  const there = new Set(fields.map(({ name }) => name))
+  if (schemaOf(description).fields.every(({ name }) => there.has(name))) return
+  const message = `The collection '${description.name}' lies as an older version left it; run \`onepeace migrate apply\`.`
+  throw new DomainError('vector-store-unavailable', message)
+}
+
+/** ` AND …`, or nothing. */
+function andFilter(filter: Filter | undefined): string {
+  const sql = filter && filterSql(filter)
+  return sql === undefined ? '' : ` AND ${sql}`
+}
