@@ -1,5 +1,5 @@
 /** The path of a new user, as processes: a folder imported and searched without a service; the same with one; a kill half way. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, type StdioOptions } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -43,9 +43,9 @@ it('does what docs/first-search.md says, in an empty folder and without a servic
   const cwd = join(dir, 'clone')
   await mkdir(cwd)
   const commands = await commandsOf('first-search.md')
-  const stdio = ['ignore', 'pipe', 'pipe'] as const
+  const stdio: StdioOptions = ['ignore', 'pipe', 'pipe']
   const said = commands.map((line) => execFileSync('bash', ['-c', shell + line], { cwd, env, encoding: 'utf8', stdio }))
-  const [imported, byWords, bySound, both, filtered, exported, copied] = said as [string, ...string[]]
+  const [imported, byWords, bySound, both, filtered, exported, copied] = said
   expect(imported).toMatch(/^files: 5 added, 0 failed/)
   expect(byWords).toMatch(/^score +kind +id.*\n0\.\d+ +image +dog\.png\n/)
   expect(bySound).toMatch(/^score.*\n1\.000 +audio +rain\.wav\n/)
