@@ -65,6 +65,18 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/mcp/' },
     },
     {
+      name: 'transfer-is-a-client-and-knows-nothing-of-the-server',
+      severity: 'error',
+      from: { path: '^src/transfer/' },
+      to: { path: '^src/', pathNot: '^src/transfer/' },
+    },
+    {
+      name: 'terminal-knows-nothing-of-onepeace',
+      severity: 'error',
+      from: { path: '^src/terminal/' },
+      to: { path: '^src/', pathNot: '^src/terminal/' },
+    },
+    {
       name: 'only-the-composition-root-reads-the-config',
       severity: 'error',
       from: { path: '^src/(http|services)/' },

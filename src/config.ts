@@ -109,6 +109,8 @@ export function loadConfig(
 /** Where a command that is a client finds the service. */
 export interface ClientConfig {
   url: string
+  /** Whether somebody said so; otherwise it is where `serve` listens by default. */
+  isGiven: boolean
   apiKey: string | undefined
 }
 
@@ -118,11 +120,18 @@ export interface ClientFlags {
 
 /** The key comes from the environment alone: what stands in a command line, others can read. @throws ConfigError */
 export function loadClientConfig(flags: ClientFlags, env: NodeJS.ProcessEnv = process.env): Readonly<ClientConfig> {
-  const url = flags.url ?? (env.ONEPEACE_URL || 'http://127.0.0.1:8080')
+  const given = flags.url ?? (env.ONEPEACE_URL || undefined)
+  const url = given ?? `http://127.0.0.1:${env.ONEPEACE_PORT || 8080}`
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
     throw new ConfigError(`The address of the service must be like http://127.0.0.1:8080, not '${url}'.`)
   }
-  return Object.freeze({ url, apiKey: env.ONEPEACE_API_KEY || undefined })
+  const isGiven = given !== undefined
+  return Object.freeze({ url: url.replace(/\/+$/, ''), isGiven, apiKey: env.ONEPEACE_API_KEY || undefined })
+}
+
+/** Whether the stack of an unexpected error is to be shown. */
+export function showsStacks(env: NodeJS.ProcessEnv = process.env): boolean {
+  return env.ONEPEACE_LOG_LEVEL === 'debug' || env.ONEPEACE_LOG_LEVEL === 'trace'
 }
 
 /** `maxRequestBytes` is ONEPEACE_MAX_REQUEST_BYTES, and so on. */

@@ -1,8 +1,10 @@
 /** `onepeace convert`: official checkpoints become a bundle, with a progress bar. */
+
 import { SingleBar } from 'cli-progress'
 import { type BundleManifest, HEAD_TASKS, type HeadTask, type Precision } from '../bundle/manifest.ts'
 import { convertCheckpoint } from '../converter/convert.ts'
 import { ConvertError } from '../converter/convert-error.ts'
+import { printJson } from '../terminal/print.ts'
 
 export interface ConvertFlags {
   bpe?: string
@@ -15,6 +17,7 @@ export interface ConvertFlags {
   headTask?: string[]
   name?: string
   licence?: string
+  json?: boolean
 }
 
 /** @throws ConvertError and whatever `convertCheckpoint` throws */
@@ -42,6 +45,7 @@ export async function convert(checkpointPath: string, flags: ConvertFlags): Prom
       },
     })
     bar.stop()
+    if (flags.json) return printJson({ out: flags.out, manifest, unused_tensors: unusedTensors })
     console.log(`${flags.out}: ${summary(manifest)}`)
     if (unusedTensors.length > 0) console.log(`${unusedTensors.length} tensors given are not needed.`)
   } finally {

@@ -59,6 +59,26 @@ export async function openDataDir(dir: string): Promise<DataDir> {
   }
 }
 
+export interface DataDirState {
+  /** Whether there is data of ours; a folder that is not there, or empty, will be made ours. */
+  isOurs: boolean
+  /** The process that uses it. */
+  heldBy: number | undefined
+}
+
+/** Looks, and changes nothing. @throws DataDirError if the folder is foreign or of another version */
+export async function inspectDataDir(dir: string): Promise<DataDirState> {
+  const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw new DataDirError(`The data folder ${dir} cannot be read: ${error.message}.`)
+  })
+  const isOurs = await hasData(dir, names)
+  const lock = await readFile(join(dir, LOCK), 'utf8').catch(() => undefined)
+  const holder = lock === undefined ? undefined : holderOf(lock)
+  const isHeld = holder !== undefined && (holder.host !== hostname() || (await isAlive(holder)))
+  return { isOurs, heldBy: isHeld ? holder.pid : undefined }
+}
+
 /** Where things lie, for who takes no lock: writing there is for the holder alone. */
 export function dataLayout(dir: string): Omit<DataDir, 'release'> {
   return {
@@ -79,16 +99,19 @@ export async function prepareDataDir(dir: string): Promise<void> {
 
 async function prepare(dir: string): Promise<void> {
   await mkdir(dir, { recursive: true })
+  if (!(await hasData(dir, await readdir(dir)))) await writeMarker(dir)
+}
+
+/** @param names what is in the folder. @throws DataDirError */
+async function hasData(dir: string, names: readonly string[]): Promise<boolean> {
   const marker = await readFile(join(dir, MARKER), 'utf8').catch(() => undefined)
   if (marker === undefined) {
-    const others = (await readdir(dir)).filter((name) => name !== LOCK && !name.startsWith(`${MARKER}.`))
-    if (others.length > 0) {
-      throw new DataDirError(`${dir} holds other files and no onepeace data; choose an empty folder with --data.`)
-    }
-    return writeMarker(dir)
+    const others = names.filter((name) => name !== LOCK && !name.startsWith(`${MARKER}.`))
+    if (others.length === 0) return false
+    throw new DataDirError(`${dir} holds other files and no onepeace data; choose an empty folder with --data.`)
   }
   const version = versionOf(marker)
-  if (version === VERSION) return
+  if (version === VERSION) return true
   throw new DataDirError(`${dir} has data of version ${version}; this program reads version ${VERSION}.`)
 }
 

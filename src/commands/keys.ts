@@ -1,7 +1,9 @@
 /** `onepeace keys create | list | revoke`: keys of the service, which may be running meanwhile. */
+
 import { changeKeys, keyFileOf, readKeys } from '../auth/key-file.ts'
 import { type KeyRecord, KeysError, newKey } from '../auth/keys.ts'
 import { loadConfig } from '../config.ts'
+import { printJson } from '../terminal/print.ts'
 import { prepareDataDir } from './data-dir.ts'
 
 export interface DataFlags {
@@ -14,6 +16,7 @@ export interface CreateFlags extends DataFlags {
   scopes: string
   /** What its holder is called. */
   name?: string | undefined
+  json?: boolean | undefined
 }
 
 /** The key goes to stdout, alone, so that it can be piped; what is to be said of it goes to stderr. @throws KeysError */
@@ -23,6 +26,7 @@ export async function createKey(flags: CreateFlags): Promise<void> {
   const { key, record } = newKey({ tenant: flags.tenant, scopes, label: flags.name })
   await prepareDataDir(dataDir)
   await changeKeys(keyFileOf(dataDir), (keys) => [...keys, record])
+  if (flags.json) return void printJson({ key, ...shown(record) })
   console.log(key)
   console.error(
     `Key ${record.id} of tenant ${record.tenant}: ${record.scopes.join(', ')}. It is shown this once; keep it safe.`,
@@ -30,12 +34,18 @@ export async function createKey(flags: CreateFlags): Promise<void> {
 }
 
 /** A line a key: id, tenant, scopes, when it was made, label. @throws KeysError */
-export async function listKeys(flags: DataFlags): Promise<void> {
+export async function listKeys(flags: DataFlags & { json?: boolean }): Promise<void> {
   const keys = (await readKeys(keyFileOf(loadConfig(flags).dataDir))) ?? []
+  if (flags.json) return void printJson(keys.map(shown))
   if (keys.length === 0) console.error('There are no keys; `onepeace keys create` makes one.')
   for (const { id, tenant, scopes, createdAt, label } of keys) {
     console.log([id, tenant, scopes.join(','), createdAt, label].join('\t').trimEnd())
   }
+}
+
+/** Without its hash. */
+function shown({ id, tenant, scopes, createdAt, label }: KeyRecord) {
+  return { id, tenant, scopes, created_at: createdAt, ...(label !== '' && { label }) }
 }
 
 /** @throws KeysError if there is no such key */

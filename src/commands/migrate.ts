@@ -1,5 +1,6 @@
 /** `onepeace migrate plan | apply | status`: how stored collections lie, brought up to this version. `serve` applies the same at its start. */
 import { type Config, loadConfig } from '../config.ts'
+import { printJson } from '../terminal/print.ts'
 import type { MaintainedStore } from '../vectors/maintenance.ts'
 import { migrate, plan } from '../vectors/migrations/migrate.ts'
 import { toldOnStderr } from './at-start.ts'
@@ -7,13 +8,19 @@ import { vectorStoreOf } from './compose.ts'
 import { openDataDir } from './data-dir.ts'
 import type { DataFlags } from './keys.ts'
 
+interface ListFlags extends DataFlags {
+  json?: boolean | undefined
+}
+
 /** What there is to do: a line a migration and collection, on standard output. Changes nothing. */
-export async function planMigrations(flags: DataFlags): Promise<void> {
+export async function planMigrations(flags: ListFlags): Promise<void> {
   await withStore(loadConfig(flags), async (store) => {
     const steps = await plan(store)
-    if (steps.length === 0) console.error('Nothing to do: every collection is up to date.')
-    for (const { migration, collections } of steps)
-      for (const collection of collections) console.log([migration.id, collection, migration.title].join('\t'))
+    if (flags.json) printJson(steps.map(({ migration: { id, title }, collections }) => ({ id, title, collections })))
+    else if (steps.length === 0) console.error('Nothing to do: every collection is up to date.')
+    else
+      for (const { migration, collections } of steps)
+        for (const collection of collections) console.log([migration.id, collection, migration.title].join('\t'))
   })
 }
 
@@ -30,11 +37,15 @@ export async function applyMigrations(flags: DataFlags): Promise<void> {
 }
 
 /** A line a migration: `done`, or for how many collections it is pending. */
-export async function migrationStatus(flags: DataFlags): Promise<void> {
+export async function migrationStatus(flags: ListFlags): Promise<void> {
   await withStore(loadConfig(flags), async (store) => {
     const steps = await plan(store)
-    for (const { id, title } of store.migrations) {
+    const all = store.migrations.map(({ id, title }) => {
       const pending = steps.find(({ migration }) => migration.id === id)?.collections.length ?? 0
+      return { id, title, pending }
+    })
+    if (flags.json) return printJson(all)
+    for (const { id, title, pending } of all) {
       console.log([id, pending === 0 ? 'done' : `pending for ${pending} collections`, title].join('\t'))
     }
   })

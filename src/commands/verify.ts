@@ -1,10 +1,12 @@
 /** `onepeace verify`: proves a bundle equal to the reference on a folder of golden data. */
+
 import { join } from 'node:path'
 import { type Bundle, openBundle, verifyHashes } from '../bundle/open.ts'
 import { type GraphSession, openGraph } from '../encoder/onnx-session.ts'
 import { Goldens } from '../eval/goldens.ts'
 import { type CaseResult, type RunGraph, type VerifyReport, verifyBundle } from '../eval/verify-bundle.ts'
 import { Tokenizer } from '../preprocess/tokenizer.ts'
+import { printJson } from '../terminal/print.ts'
 
 export interface VerifyFlags {
   checkpoint: string
@@ -14,7 +16,7 @@ export interface VerifyFlags {
 /** Sets exit code 1 if a case is out of tolerance or none ran. */
 export async function verify(bundleDir: string, goldensDir: string, flags: VerifyFlags): Promise<void> {
   const report = await verifyFolder(bundleDir, goldensDir, flags.checkpoint)
-  if (flags.json) console.log(JSON.stringify(report, null, 2))
+  if (flags.json) printJson(report)
   else print(report)
   if (!report.passed) process.exitCode = 1
 }

@@ -243,7 +243,7 @@ export interface paths {
         };
         /**
          * One item
-         * @description What is known of it; its bytes are at `…/media`.
+         * @description What is known of it; its bytes are at `…/media`, its vectors come with `include=embedding`.
          */
         get: operations["getItem"];
         /**
@@ -759,6 +759,8 @@ export interface components {
             truncated: boolean;
             /** @description The windows of a sound over 15 s; absent otherwise. */
             segments?: components["schemas"]["Segment"][];
+            /** @description Its unit vectors, one for each of `segments`, or one; only where `include=embedding` asks for them. */
+            embeddings?: components["schemas"]["Vector"][];
             metadata: components["schemas"]["Metadata"];
             /** Format: date-time */
             created_at: string;
@@ -1717,7 +1719,10 @@ export interface operations {
     };
     getItem: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What else is wanted. `embedding` adds `embeddings`. */
+                include?: "embedding";
+            };
             header?: {
                 /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
                 "x-timeout-ms"?: components["parameters"]["TimeoutMs"];

@@ -121,3 +121,29 @@ export function renderDrawing(svg: string): Promise<Buffer> {
     .png({ palette: true, colours: 160, dither: 0.4, effort: 10, compressionLevel: 9 })
     .toBuffer()
 }
+
+/** Kinds of picture that `drawOver` writes, by the ending of their name. */
+const DRAWABLE = /\.(png|jpe?g|webp)$/i
+
+export function isDrawable(name: string): boolean {
+  return DRAWABLE.test(name)
+}
+
+/**
+ * A picture as a viewer shows it, with our own drawing (SVG) of its size upon it, encoded as the ending of `name` says.
+ * @throws DomainError as `readImageInfo`
+ */
+export async function drawOver(
+  bytes: Uint8Array,
+  svg: string,
+  name: string,
+  limits: ImageLimits = {},
+): Promise<Buffer> {
+  await readImageInfo(bytes, limits)
+  const upright = await readable(() => open(bytes).autoOrient().png().toBuffer())
+  const ending = DRAWABLE.exec(name)![1]!.toLowerCase().replace('jpg', 'jpeg') as 'png' | 'jpeg' | 'webp'
+  return sharp(upright)
+    .composite([{ input: Buffer.from(svg) }])
+    .toFormat(ending)
+    .toBuffer()
+}

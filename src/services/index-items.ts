@@ -152,6 +152,13 @@ export class ItemService {
     return itemOf(found(await this.#deps.store.getItem(collection, id), id))
   }
 
+  /** Its unit vectors: one for each of its segments, or one. @throws DomainError `not-found` */
+  async vectors(collection: string, id: string): Promise<Float32Array[]> {
+    const vectors = await this.#deps.store.getVectors(collection, id)
+    if (vectors === undefined) throw noSuchItem(id)
+    return vectors
+  }
+
   /** In code point order of id, those after `afterId`. @throws DomainError `not-found` (collection) */
   async list(
     collection: string,
@@ -204,8 +211,12 @@ function onlyPart(content: Content): ContentPart {
 }
 
 function found(item: StoredItem | undefined, id: string): StoredItem {
-  if (item === undefined) throw new DomainError('not-found', `The collection has no item '${id}'.`)
+  if (item === undefined) throw noSuchItem(id)
   return item
+}
+
+function noSuchItem(id: string): DomainError {
+  return new DomainError('not-found', `The collection has no item '${id}'.`)
 }
 
 function itemOf({ id, modality, sha256, payload, segments }: StoredItem): Item {

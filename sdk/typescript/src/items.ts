@@ -76,6 +76,15 @@ export class Items {
     )
   }
 
+  /** Its unit vectors: one for each window of a long sound, else one. @throws ProblemError `not-found` */
+  async embeddings(collection: string, id: string, request: RequestOptions = {}): Promise<number[][]> {
+    const params = { path: { collection, id }, query: { include: 'embedding' as const } }
+    const item = await this.#transport.send(request, (init) =>
+      this.#transport.api.GET('/v1/collections/{collection}/items/{id}', { params, ...init }),
+    )
+    return item.embeddings!
+  }
+
   /** @throws ProblemError `not-found` */
   async delete(collection: string, id: string, request: RequestOptions = {}): Promise<void> {
     const params = { path: { collection, id } }

@@ -23,7 +23,8 @@ const EXPECTED = ['deadline-exceeded', 'overloaded']
 export function toldProblem(error: unknown, request: FastifyRequest): ReturnType<typeof problemOf> {
   const told = problemOf(error, { id: request.id, path: pathOf(request.url) })
   const { status, code, detail } = told.problem
-  if (status >= 500 && !EXPECTED.includes(code)) request.log.error({ err: error }, detail)
+  const isProbe = status === 503 && request.routeOptions.config?.scope === undefined // its answer is the news
+  if (status >= 500 && !EXPECTED.includes(code) && !isProbe) request.log.error({ err: error }, detail)
   return told
 }
 

@@ -40,7 +40,10 @@ export function itemRoutes({ add, contract, deps }: RouteContext): void {
   })
   add('getItem', async (request) => {
     const { collection, id } = namesOf(request)
-    return itemBody(collection, await items(request).get(collection, id))
+    const item = itemBody(collection, await items(request).get(collection, id))
+    if (request.checked.include !== 'embedding') return item
+    const vectors = await items(request).vectors(collection, id)
+    return { ...item, embeddings: vectors.map((vector) => [...vector]) }
   })
   add('deleteItem', async (request, reply) => {
     const { collection, id } = namesOf(request)

@@ -420,6 +420,10 @@ class Item(TypedDict):
     """
     The windows of a sound over 15 s; absent otherwise.
     """
+    embeddings: NotRequired[list[Vector]]
+    """
+    Its unit vectors, one for each of `segments`, or one; only where `include=embedding` asks for them.
+    """
     metadata: JsonObject
     created_at: str
     media_url: str

@@ -1,0 +1,87 @@
+/** Models: how one comes to be, and how good it is. */
+import type { ConvertFlags } from '../convert.ts'
+import { type CommandEntry, JSON_OUT, MODEL, type Option } from './entry.ts'
+
+const area = 'Models'
+
+/** Measurements print their figures themselves. */
+const JSON_LIST: Option = ['--json', 'print the list as JSON']
+
+export const MODEL_COMMANDS: readonly CommandEntry[] = [
+  {
+    area,
+    usage: 'pull [names...]',
+    description: 'download official checkpoints and dictionaries, or any file by its address; without names, list them',
+    details:
+      'A download that broke off goes on where it was when the command is run again. The SHA-256 is compared where one is ' +
+      'known, and printed always: none is published for the checkpoints.',
+    examples: ['pull', 'pull one-peace bpe --out checkpoints', 'pull https://models.example/one-peace.pt --sha256 HEX'],
+    options: [
+      ['--out <dir>', 'folder to put files into', 'checkpoints'],
+      ['--sha256 <hex>', 'what the SHA-256 of the one file must be'],
+      JSON_OUT,
+    ],
+    run: async (names: never, flags: never) => (await import('../pull.ts')).pull(names, flags),
+  },
+  {
+    area,
+    usage: 'convert <checkpoint>',
+    description: 'make a bundle from an official checkpoint, with fine-tuned heads or of one head alone',
+    examples: [
+      'convert checkpoints/one-peace.pt --bpe checkpoints --out models/one-peace --precision fp16',
+      'convert checkpoints/one-peace.pt --bpe checkpoints --head refcoco=checkpoints/finetune_refcoco.pt --out models/one-peace',
+    ],
+    options: [
+      ['--head <name=checkpoint...>', 'fine-tuned checkpoint to add as a head (repeatable)'],
+      ['--head-task <name=task...>', 'what a head is for, where its checkpoint does not say'],
+      ['--bpe <dir>', 'folder of encoder.json, vocab.bpe and dict.txt'],
+      ['--precision <fp32|fp16>', 'how weights are stored', 'fp32'],
+      ['--image-size <pixels>', 'side of the square the pictures are resized to'],
+      ['--name <name>', 'name of the model'],
+      ['--licence <text>', 'licence and attribution of the weights'],
+      JSON_OUT,
+    ],
+    required: [['--out <bundle>', 'folder to make']],
+    run: async (checkpoint: never, flags: { imageSize?: string }) => {
+      const { convert } = await import('../convert.ts')
+      return convert(checkpoint, { ...(flags as never as ConvertFlags), ...numberOf('imageSize', flags.imageSize) })
+    },
+  },
+  {
+    area,
+    usage: 'verify <bundle> <goldens>',
+    description: 'prove a bundle equal to the reference on a folder of golden data',
+    examples: ['verify models/one-peace goldens --checkpoint pretrain'],
+    options: [JSON_OUT],
+    required: [['--checkpoint <name>', 'which checkpoint of the goldens the bundle was made from']],
+    run: async (bundle: never, goldens: never, flags: never) =>
+      (await import('../verify.ts')).verify(bundle, goldens, flags),
+  },
+  {
+    area,
+    usage: 'eval <benchmark>',
+    description: "run a benchmark; `nano` is the default model's, over HTTP, on what it never saw",
+    examples: ['eval nano', 'eval nano --json'],
+    options: [
+      MODEL,
+      ['--material <dir>', 'what `python -m training.material.benchmark --out <dir>` wrote; more is measured with it'],
+      JSON_OUT,
+      ['--report <file>', 'put the report between the markers of a Markdown file, e.g. docs/nano.md'],
+      ['--figures <dir>', 'draw the pictures of the model card into a folder, e.g. docs/nano'],
+    ],
+    run: async (benchmark: never, flags: never) => (await import('../eval.ts')).evaluate(benchmark, flags),
+  },
+  {
+    area,
+    usage: 'bench [name] [args...]',
+    description: 'run a measurement of bench/ by its name; without one, list them',
+    examples: ['bench', 'bench encode-one', 'bench load 2'],
+    options: [JSON_LIST],
+    run: async (name: never, args: never, flags: never) => (await import('../bench.ts')).bench(name, args, flags),
+  },
+]
+
+/** A numeric flag, if it was given. */
+function numberOf<K extends string>(name: K, text: string | undefined): { [name in K]?: number } {
+  return text === undefined ? {} : ({ [name]: Number(text) } as { [name in K]?: number })
+}
