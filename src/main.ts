@@ -1,6 +1,6 @@
 /** The executable: runs the command that was asked for, and tells what went wrong in a sentence. */
-import { readFileSync } from 'node:fs'
 import { buildProgram } from './commands/program.ts'
+import { versionOfProgram } from './commands/version.ts'
 import { showsStacks } from './config.ts'
 
 /** Errors that are told by their message alone; any other is a defect. */
@@ -36,9 +36,8 @@ for (const stream of [process.stdout, process.stderr]) {
   })
 }
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 try {
-  await buildProgram(version).parseAsync()
+  await buildProgram(versionOfProgram()).parseAsync()
 } catch (error) {
   if (showsStacks()) console.error(error)
   else if (isPlain(error)) console.error(`onepeace: ${error.message}`)

@@ -5,7 +5,8 @@
  * A change is written to `keys.json.new`, which only one process can create: that is its lock as well as its draft.
  */
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { fsyncFolder } from '../durable.ts'
 import { isScope, isTenant, type KeyRecord, KeysError } from './keys.ts'
 
 const VERSION = 1
@@ -41,7 +42,7 @@ export async function changeKeys(path: string, change: (keys: KeyRecord[]) => Ke
     await rm(fresh, { force: true })
     throw error
   }
-  await syncFolderOf(path)
+  await fsyncFolder(dirname(path))
 }
 
 async function openDraft(fresh: string, path: string): Promise<FileHandle> {
@@ -52,11 +53,6 @@ async function openDraft(fresh: string, path: string): Promise<FileHandle> {
     if (code !== 'EEXIST') throw new KeysError(`${path} cannot be written: ${message}.`)
     throw new KeysError(`Another process is changing ${path}; try again, or remove ${fresh} if there is none.`)
   }
-}
-
-async function syncFolderOf(path: string): Promise<void> {
-  const folder = await open(join(path, '..'), 'r')
-  await folder.sync().finally(() => folder.close())
 }
 
 function entryOf({ createdAt, ...record }: KeyRecord): object {

@@ -1,20 +1,23 @@
 /** Long work that may be broken off: the first Ctrl-C or SIGTERM asks for an end, the second one ends the process. */
 
-/** @param message what the first one says. @returns aborted from the first one on; `release` gives the signals back */
-export function atSignal(message: string): { signal: AbortSignal; release(): void } {
+/**
+ * @param stop what the first one says at once; or the reason it aborts with, for the work to throw
+ * @returns aborted from the first one on; `release` gives the signals back
+ */
+export function atSignal(stop: string | Error): { signal: AbortSignal; release(): void } {
   const stopping = new AbortController()
-  const stop = () => {
+  const onSignal = () => {
     if (stopping.signal.aborted) process.exit(130)
-    console.error(`\n${message}`)
-    stopping.abort()
+    if (typeof stop === 'string') console.error(`\n${stop}`)
+    stopping.abort(typeof stop === 'string' ? undefined : stop)
   }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
   return {
     signal: stopping.signal,
     release: () => {
-      process.off('SIGINT', stop)
-      process.off('SIGTERM', stop)
+      process.off('SIGINT', onSignal)
+      process.off('SIGTERM', onSignal)
     },
   }
 }

@@ -56,9 +56,7 @@ export interface Services extends AppDeps {
 
 type QdrantConfig = Pick<Config, 'qdrantUrl' | 'qdrantApiKey' | 'qdrantQuantization'>
 /** What `ContentEncoder` and `HeadService` are made of. */
-type ModelDeps = Omit<ContentEncoderDeps, 'tokenizer'> &
-  Pick<HeadServiceDeps, 'tokenizer'> &
-  Pick<ContentEncoderDeps, 'tokenizer'>
+type ModelDeps = ContentEncoderDeps & Pick<HeadServiceDeps, 'tokenizer'>
 
 type ModelConfig = Pick<Config, 'modelDir' | 'limits' | 'remoteFetch' | 'cache'> &
   Partial<Pick<Config, 'encoderUrls' | 'encoderSecret'>>

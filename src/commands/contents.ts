@@ -4,7 +4,7 @@ import type { FilePart, Input, Part } from 'onepeace-client'
 import { ConfigError } from '../config.ts'
 
 /** Names that are meant as files: taking them for words because of a typing error would surprise. */
-const LOOKS_LIKE_A_FILE = /\.(png|jpe?g|webp|gif|avif|tiff?|wav|flac|mp3|ogg|opus|m4a|aac)$/i
+export const LOOKS_LIKE_A_FILE = /\.(png|jpe?g|webp|gif|avif|tiff?|wav|flac|mp3|ogg|opus|m4a|aac)$/i
 
 /** @throws ConfigError if there is no such file */
 export async function fileOf(path: string): Promise<Blob> {

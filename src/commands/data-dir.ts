@@ -12,9 +12,10 @@
  * that began later under the same number; from another host (a container that is no more), no sign of life for a while.
  */
 import { randomUUID } from 'node:crypto'
-import { link, mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { link, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { replaceDurably } from '../durable.ts'
 
 const MARKER = 'onepeace-data.json'
 const LOCK = 'lock'
@@ -99,7 +100,9 @@ export async function prepareDataDir(dir: string): Promise<void> {
 
 async function prepare(dir: string): Promise<void> {
   await mkdir(dir, { recursive: true })
-  if (!(await hasData(dir, await readdir(dir)))) await writeMarker(dir)
+  if (!(await hasData(dir, await readdir(dir)))) {
+    await replaceDurably(join(dir, MARKER), `${JSON.stringify({ format: 'onepeace-data', version: VERSION })}\n`)
+  }
 }
 
 /** @param names what is in the folder. @throws DataDirError */
@@ -113,15 +116,6 @@ async function hasData(dir: string, names: readonly string[]): Promise<boolean> 
   const version = versionOf(marker)
   if (version === VERSION) return true
   throw new DataDirError(`${dir} has data of version ${version}; this program reads version ${VERSION}.`)
-}
-
-async function writeMarker(dir: string): Promise<void> {
-  const fresh = join(dir, `${MARKER}.${randomUUID()}`)
-  const handle = await open(fresh, 'wx')
-  await handle.writeFile(`${JSON.stringify({ format: 'onepeace-data', version: VERSION })}\n`)
-  await handle.sync()
-  await handle.close()
-  await rename(fresh, join(dir, MARKER))
 }
 
 function versionOf(marker: string): unknown {

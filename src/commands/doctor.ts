@@ -10,6 +10,7 @@ import { qdrantFinding } from '../doctor/qdrant.ts'
 import { printJson } from '../terminal/print.ts'
 import { asBytes } from '../terminal/table.ts'
 import { inspectDataDir } from './data-dir.ts'
+import { urlOf } from './listening.ts'
 import { isRunning } from './with-service.ts'
 
 export interface DoctorFlags extends ConfigFlags {
@@ -36,7 +37,7 @@ async function examine(config: Config): Promise<Finding[]> {
     model,
     qdrantUrl === undefined ? await folderFinding(dataDir) : await qdrantFinding(qdrantUrl, qdrantApiKey),
     await keysFinding(config),
-    await portFinding(config, () => isRunning(`http://${host.includes(':') ? `[${host}]` : host}:${port}`)),
+    await portFinding(config, () => isRunning(urlOf({ host, port }))),
   ]
 }
 

@@ -3,15 +3,13 @@ import { readFile, stat } from 'node:fs/promises'
 import { ConfigError, loadConfig } from '../config.ts'
 import type { ContentPart } from '../services/content.ts'
 import { openModel } from './compose.ts'
+import { LOOKS_LIKE_A_FILE } from './contents.ts'
 
 export interface EmbedFlags {
   model?: string
   /** Texts that are texts whatever files there are. */
   text?: string[]
 }
-
-/** Names that are meant as files: embedding them as words because of a typing error would surprise. */
-const LOOKS_LIKE_A_FILE = /\.(png|jpe?g|webp|gif|avif|tiff?|wav|flac|mp3|ogg|opus|m4a|aac)$/i
 
 /**
  * An argument that names a file is read; any other is a text.

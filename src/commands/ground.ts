@@ -1,6 +1,6 @@
 /** `onepeace ground`: where phrases are in a picture, as numbers and drawn into it. */
 
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import type { OnepeaceClient } from 'onepeace-client'
 import { ConfigError } from '../config.ts'
 import { drawOver, isDrawable } from '../media/image.ts'
@@ -28,7 +28,7 @@ export async function ground(path: string, phrases: string[], flags: GroundFlags
   const picture = await fileOf(path)
   await withService(flags, async (client) => {
     const response = await client.ground(picture, phrases, head === undefined ? {} : { head })
-    if (out !== undefined) await writeFile(out, await drawn(path, out, response))
+    if (out !== undefined) await writeFile(out, await drawn(picture, out, response))
     if (json) return void printJson({ ...response, ...(out !== undefined && { out }) })
     const { width, height } = response.image
     const rows = response.results.map(({ phrase, box: { x1, y1, x2, y2 }, score }) => {
@@ -40,7 +40,7 @@ export async function ground(path: string, phrases: string[], flags: GroundFlags
   })
 }
 
-async function drawn(path: string, out: string, { image, results }: Response): Promise<Buffer> {
+async function drawn(picture: Blob, out: string, { image, results }: Response): Promise<Buffer> {
   const boxes = results.map(({ phrase, box }) => ({ phrase, ...box }))
-  return drawOver(await readFile(path), boxesOver(image, boxes), out)
+  return drawOver(new Uint8Array(await picture.arrayBuffer()), boxesOver(image, boxes), out)
 }

@@ -1,9 +1,9 @@
 /** `onepeace mcp`: a running service as tools of the Model Context Protocol, on stdin and stdout. */
-import { readFileSync } from 'node:fs'
 import { OnepeaceClient } from 'onepeace-client'
 import { type ClientFlags, loadClientConfig } from '../config.ts'
 import { AllowedFiles } from '../mcp/allowed-files.ts'
 import { serveMcp } from '../mcp/server.ts'
+import { versionOfProgram } from './version.ts'
 
 export interface McpFlags extends ClientFlags {
   /** Folders whose files the tools may read. */
@@ -14,6 +14,5 @@ export interface McpFlags extends ClientFlags {
 export async function mcp(flags: McpFlags): Promise<void> {
   const { url, apiKey } = loadClientConfig(flags)
   const files = await AllowedFiles.of(flags.allowDir ?? [])
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  serveMcp(new OnepeaceClient({ url, apiKey }), files, version)
+  serveMcp(new OnepeaceClient({ url, apiKey }), files, versionOfProgram())
 }

@@ -9,6 +9,7 @@ import { DomainError } from '../errors.ts'
 import { reembed } from '../services/reembed.ts'
 import type { MaintainedStore, ModelVectors, Reembedding } from '../vectors/maintenance.ts'
 import { migrate } from '../vectors/migrations/migrate.ts'
+import { atSignal } from './at-signal.ts'
 import { type ModelHalf, openModel, vectorStoreOf } from './compose.ts'
 import { type DataDir, DataDirError, dataLayout, openDataDir, prepareDataDir } from './data-dir.ts'
 import type { DataFlags } from './keys.ts'
@@ -35,7 +36,9 @@ export async function reembedAll(flags: ReembedFlags): Promise<void> {
   const model = await openModel(config)
   const target = { model: model.info.name, embedDim: model.info.embedDim }
   const store = vectorStoreOf(config, data)
-  const stopping = stopOnSignal()
+  const { signal: stopping, release } = atSignal(
+    new ReembedError('Stopped. What was made is kept: run the command again to go on.'),
+  )
   try {
     await model.encoder.ready()
     await store.ready()
@@ -47,6 +50,7 @@ export async function reembedAll(flags: ReembedFlags): Promise<void> {
         await reembedOne(store, name, target, deps, flags).catch(unlessDeleted(name))
     })
   } finally {
+    release()
     await model.close()
     await store.close()
     await data.release?.()
@@ -120,13 +124,4 @@ async function openData({ dataDir, qdrantUrl }: Config): Promise<Omit<DataDir, '
     const why = 'The embedded store is one process’s: its vectors can be made anew only while the service stands.'
     throw new DataDirError(`${error.message} ${why}`)
   })
-}
-
-/** At the first signal the work stops between items, and can be gone on with. */
-function stopOnSignal(): AbortSignal {
-  const stopping = new AbortController()
-  const stop = () => stopping.abort(new ReembedError('Stopped. What was made is kept: run the command again to go on.'))
-  process.once('SIGINT', stop)
-  process.once('SIGTERM', stop)
-  return stopping.signal
 }

@@ -2,6 +2,7 @@
 
 import type { OnepeaceClient, SearchOptions } from 'onepeace-client'
 import { ConfigError } from '../config.ts'
+import { MODALITIES } from '../modality.ts'
 import { didYouMean } from '../terminal/closest.ts'
 import { printJson } from '../terminal/print.ts'
 import { asTable } from '../terminal/table.ts'
@@ -41,8 +42,6 @@ export async function search(words: readonly string[], flags: SearchFlags): Prom
     tell(await namingCollections(client, collection, () => client.search(collection, query, options)), flags)
   })
 }
-
-const MODALITIES = ['text', 'image', 'audio'] as const
 
 function optionsOf({ limit, modality, filter }: SearchFlags): SearchOptions {
   const modalities =

@@ -5,6 +5,7 @@
  */
 import { buffer } from 'node:stream/consumers'
 import type { BlobStore } from '../blobs/blob-store.ts'
+import { chunksOf } from '../chunks.ts'
 import { DomainError, type ErrorCode } from '../errors.ts'
 import type { FilledItem, ItemToFill, Reembedding, Refusal } from '../vectors/maintenance.ts'
 import type { ContentEncoder, LocalPart } from './content.ts'
@@ -108,14 +109,4 @@ async function originalOf({ item: { sha256, modality } }: ItemToFill, { blobs }:
 
 function isItemsFault(reason: unknown): reason is DomainError {
   return reason instanceof DomainError && ITEMS_FAULT.includes(reason.code)
-}
-
-async function* chunksOf<T>(all: AsyncIterable<T>, size: number): AsyncIterable<T[]> {
-  let chunk: T[] = []
-  for await (const each of all) {
-    if (chunk.push(each) < size) continue
-    yield chunk
-    chunk = []
-  }
-  if (chunk.length > 0) yield chunk
 }

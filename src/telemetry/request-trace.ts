@@ -23,7 +23,7 @@ const current = new AsyncLocalStorage<RequestTrace>()
 export class RequestTrace {
   readonly #times = new Map<Stage, StageClock>()
   readonly #context: Context
-  readonly #span: Span | undefined
+  readonly #span: Span
 
   /**
    * @param method,route as the contract writes them
@@ -36,7 +36,7 @@ export class RequestTrace {
     return new RequestTrace(trace.setSpan(parent, span), span)
   }
 
-  private constructor(parent: Context, span?: Span) {
+  private constructor(parent: Context, span: Span) {
     this.#context = parent
     this.#span = span
   }
@@ -53,10 +53,10 @@ export class RequestTrace {
 
   /** @param problem code of the problem it was answered with, if it was */
   end(status: number, problem?: string): void {
-    this.#span?.setAttribute('http.response.status_code', status)
-    if (problem !== undefined) this.#span?.setAttribute('error.type', problem)
-    if (status >= 500) this.#span?.setStatus({ code: SpanStatusCode.ERROR })
-    this.#span?.end()
+    this.#span.setAttribute('http.response.status_code', status)
+    if (problem !== undefined) this.#span.setAttribute('error.type', problem)
+    if (status >= 500) this.#span.setStatus({ code: SpanStatusCode.ERROR })
+    this.#span.end()
   }
 
   async measure<T>(stage: Stage, task: () => Promise<T>, attributes?: Attributes): Promise<T> {

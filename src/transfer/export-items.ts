@@ -5,6 +5,7 @@
 import { mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Filter, Item, OnepeaceClient } from 'onepeace-client'
+import { chunksOf } from '../chunks.ts'
 import { sha256Of, TransferError } from './candidate.ts'
 
 /** Found in a folder, it is what `import` reads. */
@@ -68,23 +69,12 @@ async function* lines(
     const embeddings = vectors ? { embeddings: await client.items.embeddings(collection, item.id) } : {}
     return JSON.stringify({ ...known, ...(await place(item)), ...embeddings })
   }
-  for await (const items of chunks(client.items.list(collection, { ...(filter && { filter }) }), AT_ONCE)) {
+  for await (const items of chunksOf(client.items.list(collection, { ...(filter && { filter }) }), AT_ONCE)) {
     if (signal?.aborted) throw new TransferError('The export was stopped; what it had written of the list is removed.')
     yield* await Promise.all(items.map(lineOf))
     done += items.length
     onProgress?.(done)
   }
-}
-
-async function* chunks<T>(source: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
-  let chunk: T[] = []
-  for await (const each of source) {
-    chunk.push(each)
-    if (chunk.length < size) continue
-    yield chunk
-    chunk = []
-  }
-  if (chunk.length > 0) yield chunk
 }
 
 async function originalOf(client: OnepeaceClient, collection: string, item: Item): Promise<Buffer> {

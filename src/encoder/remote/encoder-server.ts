@@ -14,9 +14,10 @@ import { once, setMaxListeners } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { DomainError } from '../../errors.ts'
+import { Room } from '../../room.ts'
 import type { Encoder } from '../encoder.ts'
 import { type Health, KindsHealth } from './health.ts'
-import { Refusal, Room, readBody, secretCheck } from './server-guards.ts'
+import { enter, Refusal, readBody, secretCheck } from './server-guards.ts'
 import {
   CONTENT_TYPE,
   decodeRequest,
@@ -127,7 +128,7 @@ export class EncoderServer {
     if (length > maxBodyBytes) {
       throw new Refusal(413, { message: `The request has ${length} bytes; this service takes ${maxBodyBytes}.` })
     }
-    const leave = this.#room.enter(length)
+    const leave = enter(this.#room, length)
     try {
       const run = decoded(await readBody(request, length))
       this.#assertModel(run.model)

@@ -2,6 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { DomainError } from '../../errors.ts'
+import type { Room } from '../../room.ts'
 import { type WireError, wireErrorOf } from './wire.ts'
 
 /** A request that is refused as a whole. */
@@ -24,36 +25,12 @@ export function secretCheck(secret: string): (header: string | undefined) => boo
   return (header) => timingSafeEqual(sha256Of(header ?? ''), expected)
 }
 
-/** Bounds what is in work at once. */
-export class Room {
-  #requests = 0
-  #bytes = 0
-  readonly #waiting: (() => void)[] = []
-
-  constructor(
-    private readonly maxRequests: number,
-    private readonly maxBytes: number,
-  ) {}
-
-  /** @returns call once, to leave. @throws Refusal 503 `overloaded` */
-  enter(bytes: number): () => void {
-    // One that is larger than the bound by itself is let in when alone, as it could never be served otherwise.
-    if (this.#requests >= this.maxRequests || (this.#requests > 0 && this.#bytes + bytes > this.maxBytes)) {
-      const message = `The encoder has as much work as it accepts; try again in ${RETRY_AFTER_S} s.`
-      throw new Refusal(503, wireErrorOf(new DomainError('overloaded', message, { retryAfterS: RETRY_AFTER_S })))
-    }
-    this.#requests++
-    this.#bytes += bytes
-    return () => {
-      this.#bytes -= bytes
-      if (--this.#requests === 0) for (const resolve of this.#waiting.splice(0)) resolve()
-    }
-  }
-
-  /** Resolves when nothing is in work. */
-  async emptied(): Promise<void> {
-    if (this.#requests > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-  }
+/** @returns call once, to leave. @throws Refusal 503 `overloaded` */
+export function enter(room: Room, bytes: number): () => void {
+  const leave = room.enter(bytes)
+  if (leave) return leave
+  const message = `The encoder has as much work as it accepts; try again in ${RETRY_AFTER_S} s.`
+  throw new Refusal(503, wireErrorOf(new DomainError('overloaded', message, { retryAfterS: RETRY_AFTER_S })))
 }
 
 /** The whole body, in memory of its own. @throws Refusal 400 if it is not as long as announced */

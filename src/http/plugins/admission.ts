@@ -5,6 +5,7 @@
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { DomainError } from '../../errors.ts'
+import { Room } from '../../room.ts'
 import type { Admission } from '../../services/limits.ts'
 
 /** Bounds of the advice to come back later, in seconds. */
@@ -18,23 +19,18 @@ export function registerAdmission(
   { maxRequests, maxBytes }: Admission,
   maxBodyBytes: number,
 ): void {
-  let requests = 0
-  let bytes = 0
+  const room = new Room(maxRequests, maxBytes)
   const pace = new Pace()
   app.addHook('onRequest', async (request, reply) => {
     if (request.routeOptions.config.scope === undefined) return
-    const size = sizeOf(request, maxBodyBytes)
-    // One that is larger than the bound by itself is let in when alone, as it could never be served otherwise.
-    if (requests >= maxRequests || (requests > 0 && bytes + size > maxBytes)) {
-      const retryAfterS = pace.secondsFor(requests)
+    const leave = room.enter(sizeOf(request, maxBodyBytes))
+    if (leave === undefined) {
+      const retryAfterS = pace.secondsFor(room.requests)
       const message = `The service has as much work as it accepts; try again in ${retryAfterS} s.`
       throw new DomainError('overloaded', message, { retryAfterS })
     }
-    requests++
-    bytes += size
     reply.raw.once('close', () => {
-      requests--
-      bytes -= size
+      leave()
       pace.answered()
     })
   })
