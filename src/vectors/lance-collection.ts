@@ -94,10 +94,13 @@ export class LanceCollection {
     const there = await guarded(() => this.#findAll(saves.map(({ item }) => item.id)))
     const isTaken = ({ item, mayReplace }: Save) => !mayReplace && there.has(item.id)
     const items = saves.filter((save) => !isTaken(save)).map(({ item }) => item)
-    if (items.length > 0) await this.#commit(() => this.#add(items, [...there.keys()]))
+    // If this throws nothing was added, and each is tried alone; not so where only the sync fails.
+    if (items.length > 0) await guarded(() => this.#add(items, [...there.keys()]))
+    const synced = items.length > 0 ? this.#synced() : undefined
+    const [outcome] = await Promise.allSettled([synced])
     return saves.map((save) => {
       const { id } = save.item
-      if (!isTaken(save)) return { status: 'fulfilled', value: there.get(id) }
+      if (!isTaken(save)) return outcome.status === 'rejected' ? outcome : { status: 'fulfilled', value: there.get(id) }
       const reason = new DomainError('conflict', `The collection already has an item '${id}'.`)
       return { status: 'rejected', reason }
     })
@@ -229,9 +232,13 @@ export class LanceCollection {
   /** A new version of the table, on disk when it resolves. */
   async #commit<T>(task: () => Promise<T>): Promise<T> {
     const result = await guarded(task)
+    await this.#synced()
+    return result
+  }
+
+  async #synced(): Promise<void> {
     await guarded(() => this.#files.sync())
     this.#countWrites(1)
-    return result
   }
 
   async #read<T>(task: () => Promise<T>): Promise<T> {
