@@ -83,6 +83,17 @@ inChromium('search', (bench) => {
     await expect.poll(async () => (await found(page)).names.at(-1)).toBe('bell')
   })
 
+  it('lets a part rest at weight 0: alone it asks for nothing, beside others it does not count', async () => {
+    const page = await bench.open()
+    await page.getByRole('searchbox', { name: 'Words' }).fill('bread and milk')
+    await page.getByRole('button', { name: '+ Part' }).click()
+    await found(page)
+    for (let i = 0; i < 2; i++) await page.getByRole('button', { name: 'Less of bread and milk' }).click()
+    await page.getByText('6 items in things').waitFor()
+    await searchWords(page, 'a dog on the beach')
+    expect(await found(page)).toMatchObject({ best: 1, names: expect.arrayContaining(['note']) })
+  })
+
   it('shows only the kinds asked for', async () => {
     const page = await bench.open()
     await searchWords(page, 'anything')

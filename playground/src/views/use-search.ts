@@ -38,9 +38,10 @@ export async function contentOfItem(item: Shown): Promise<Content> {
     : { kind: item.modality, file: bytes, name }
 }
 
-/** The chips, and the words in the field as one more. */
+/** The chips that count, and the words in the field as one more. A chip at 0 waits: alone, the service would have nothing to look for. */
 function queryOf(parts: readonly Part[], words: string): Part[] {
-  return words.trim() === '' ? [...parts] : [...parts, { kind: 'text', text: words.trim(), key: 0, weight: 1 }]
+  const typed: Part[] = words.trim() === '' ? [] : [{ kind: 'text', text: words.trim(), key: 0, weight: 1 }]
+  return [...parts.filter(({ weight }) => weight !== 0), ...typed]
 }
 
 export type Search = ReturnType<typeof useSearch>
