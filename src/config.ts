@@ -26,6 +26,12 @@ export interface Config {
   encoderUrls: readonly string[]
   /** What the API and its encoder services know and nobody else. */
   encoderSecret: string | undefined
+  /** How long encoder services take from nothing to ready, where they sleep until they are wanted; 0: they never do. */
+  encoderWakeS: number
+  /** Whether texts are encoded in this process while no encoder service can be asked. */
+  encoderTextLocal: boolean
+  /** What a model in this process runs on. */
+  device: Device
   /** Whether serving other machines without keys was asked for. */
   noAuth: boolean
   /** Whether pictures and sounds given by their address are fetched. */
@@ -43,6 +49,9 @@ export interface Config {
   tracing: boolean
   limits: Readonly<Limits>
 }
+
+export const DEVICES = ['cpu', 'cuda'] as const
+export type Device = (typeof DEVICES)[number]
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -83,6 +92,9 @@ export function loadConfig(
     qdrantQuantization: quantizationOf(env.QDRANT_QUANTIZATION || 'none', wrong),
     encoderUrls: Object.freeze(encoderUrlsOf(env, wrong)),
     encoderSecret: secretOf(env.ENCODER_SECRET || undefined, wrong),
+    encoderWakeS: wholeNumber(env.ENCODER_WAKE_S ?? '0', 'ENCODER_WAKE_S', 0, 3600, wrong),
+    encoderTextLocal: isYes('ENCODER_TEXT_LOCAL', env, wrong),
+    device: deviceOf(env.ONEPEACE_DEVICE || 'cpu', wrong),
     noAuth: flags.auth === false || isYes('ONEPEACE_NO_AUTH', env, wrong),
     remoteFetch: isYes('ONEPEACE_REMOTE_FETCH', env, wrong, true),
     trustedProxies: proxiesOf(env.ONEPEACE_TRUSTED_PROXIES ?? '', wrong),
@@ -198,6 +210,12 @@ function secretOf(text: string | undefined, wrong: string[]): string | undefined
     'ENCODER_SECRET must have 16 or more printable characters without spaces; make one with `openssl rand -hex 32`.',
   )
   return undefined
+}
+
+function deviceOf(text: string, wrong: string[]): Device {
+  const device = DEVICES.find((known) => known === text)
+  if (device === undefined) wrong.push(`ONEPEACE_DEVICE must be ${DEVICES.join(' or ')}, not '${text}'.`)
+  return device ?? 'cpu'
 }
 
 function proxiesOf(text: string, wrong: string[]): readonly string[] {

@@ -21,6 +21,7 @@ export const ERROR_CODES = [
   'internal',
   'overloaded',
   'encoder-unavailable',
+  'encoder-starting',
   'vector-store-unavailable',
   'deadline-exceeded',
 ] as const

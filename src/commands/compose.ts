@@ -9,7 +9,9 @@ import type { Config } from '../config.ts'
 import { CachedEncoder } from '../encoder/cached-encoder.ts'
 import type { Encoder, OnBatch } from '../encoder/encoder.ts'
 import { openLocalEncoder } from '../encoder/local-encoder.ts'
+import { PictureResizer } from '../encoder/picture-resizer.ts'
 import { openRemoteEncoder } from '../encoder/remote/remote-encoder.ts'
+import { TextFallback, textOnly } from '../encoder/text-fallback.ts'
 import { Metrics } from '../http/metrics.ts'
 import type { AppDeps, TenantServices } from '../http/route.ts'
 import { WriteJournal } from '../journal/write-journal.ts'
@@ -59,7 +61,7 @@ type QdrantConfig = Pick<Config, 'qdrantUrl' | 'qdrantApiKey' | 'qdrantQuantizat
 type ModelDeps = ContentEncoderDeps & Pick<HeadServiceDeps, 'tokenizer'>
 
 type ModelConfig = Pick<Config, 'modelDir' | 'limits' | 'remoteFetch' | 'cache'> &
-  Partial<Pick<Config, 'encoderUrls' | 'encoderSecret'>>
+  Partial<Pick<Config, 'encoderUrls' | 'encoderSecret' | 'encoderWakeS' | 'encoderTextLocal' | 'device'>>
 
 /** Returns before the model is loaded; `encoder.ready()` tells when it is. @throws BundleError */
 export async function openModel(
@@ -90,10 +92,18 @@ export async function openModel(
 }
 
 /** The model in this process, or as services elsewhere. */
-function encoderOf({ encoderUrls = [], encoderSecret }: ModelConfig, bundle: Bundle, onBatch?: OnBatch): Encoder {
-  if (encoderUrls.length === 0) return openLocalEncoder(bundle.dir, bundle.manifest, { onBatch })
-  const options = { urls: encoderUrls, secret: encoderSecret!, onBatch }
-  return openRemoteEncoder(bundle.manifest, bundleHash(bundle.manifest), options)
+function encoderOf(config: ModelConfig, bundle: Bundle, onBatch?: Metrics['batchRan']): Encoder {
+  const { encoderUrls: urls = [], encoderSecret, encoderWakeS: wakeS, encoderTextLocal, device } = config
+  const { dir, manifest } = bundle
+  const executionProviders = [device ?? 'cpu']
+  if (urls.length === 0) return openLocalEncoder(dir, manifest, { onBatch, executionProviders })
+  const resizer = new PictureResizer(dir, manifest)
+  const options = { urls, secret: encoderSecret!, wakeS, resizer, onBatch }
+  const services = openRemoteEncoder(manifest, bundleHash(manifest), options)
+  if (!encoderTextLocal) return services
+  const onLocalBatch: OnBatch = (_kind, waitsMs, tookMs) => onBatch?.('text_local', waitsMs, tookMs)
+  const text = openLocalEncoder(dir, textOnly(manifest), { onBatch: onLocalBatch, executionProviders })
+  return new TextFallback(services, staged(text, 'encode_local', ['encode']))
 }
 
 /** Joins the parts of the model's half, each call of one a stage of its request; tests give their own. */

@@ -5,6 +5,7 @@ import { openLocalEncoder } from '../encoder/local-encoder.ts'
 import { EncoderServer } from '../encoder/remote/encoder-server.ts'
 import { Metrics } from '../http/metrics.ts'
 import type { Limits } from '../services/limits.ts'
+import { assertDevice } from './device.ts'
 import { listenAt, stopOnSignal, urlOf } from './listening.ts'
 
 /** Header, texts and sounds of a request, beside its pictures. */
@@ -12,15 +13,16 @@ const SPARE_BYTES = 64 * 1024 * 1024
 
 export async function serveEncoder(flags: Pick<ConfigFlags, 'host' | 'port' | 'model'>): Promise<void> {
   const config = loadConfig(flags, undefined, { port: '8081' })
-  const { host, port, modelDir, encoderSecret, limits } = config
+  const { host, port, modelDir, encoderSecret, limits, device } = config
   if (encoderSecret === undefined) {
     throw new ConfigError(
       'Set ENCODER_SECRET, here and where ENCODER_URL is set; make one with `openssl rand -hex 32`.',
     )
   }
+  await assertDevice(device)
   const { dir, manifest } = await openBundle(modelDir)
   const metrics = new Metrics({ ofProcess: true })
-  const encoder = openLocalEncoder(dir, manifest, { onBatch: metrics.batchRan })
+  const encoder = openLocalEncoder(dir, manifest, { onBatch: metrics.batchRan, executionProviders: [device] })
   const model = { name: manifest.name, sha256: bundleHash(manifest) }
   const log = (message: string, error: unknown) => console.error(message, error)
   const server = new EncoderServer({

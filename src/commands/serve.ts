@@ -6,6 +6,7 @@ import { type Config, ConfigError, type ConfigFlags, loadConfig } from '../confi
 import { buildApp } from '../http/app.ts'
 import { isLoopback } from '../http/plugins/loopback-guard.ts'
 import { openServices } from './compose.ts'
+import { assertDevice } from './device.ts'
 import { listenAt, stopOnSignal, urlOf } from './listening.ts'
 import { showSamples } from './samples.ts'
 
@@ -18,6 +19,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   const config = loadConfig(flags)
   const keys = config.noAuth ? undefined : await KeyRing.open(config.dataDir)
   await assertSafe(config.host, keys)
+  await assertDevice(config.device)
   const stopTracing = config.tracing ? (await import('../telemetry/tracing.ts')).startTracing('onepeace') : undefined
   const services = await openServices(config)
   const app = await buildApp({ ...config, keys }, services)

@@ -62,6 +62,19 @@ export class BundleSessions {
     }
   }
 
+  /** Opens a graph that resizes. */
+  async openGraph(file: string): Promise<void> {
+    await this.graph(file)
+  }
+
+  /** The picture as the square that `preprocessGraph` makes of it before it normalises, uint8 (S, S, 3). */
+  async resize({ width, height, data }: ImageInput, preprocessGraph: string): Promise<ImageInput> {
+    const image: TensorData = { dtype: 'uint8', dims: [height, width, 3], data } // (H, W, 3)
+    const resized = await this.run(preprocessGraph, { image }, 'resized') // (S, S, 3)
+    const [rows, columns] = resized.dims as [number, number]
+    return { modality: 'image', width: columns, height: rows, data: (resized.data as Uint8Array).slice() }
+  }
+
   private head(name: string): HeadSpec {
     const head = this.manifest.heads?.find((one) => one.name === name)
     if (!head) throw new Error(`The bundle has no head ${name}.`)

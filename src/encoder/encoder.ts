@@ -66,7 +66,8 @@ export interface Encoder {
   readonly modalities: readonly Modality[]
   /**
    * Unit vector float32 (D) of one input. Never depends on what else is being encoded.
-   * @throws DomainError `unsupported-by-model`, `overloaded`, `deadline-exceeded` (aborted), `encoder-unavailable`
+   * @throws DomainError `unsupported-by-model`, `overloaded`, `deadline-exceeded` (aborted), `encoder-unavailable`,
+   *   `encoder-starting`
    */
   encode(input: EncoderInput, signal?: AbortSignal): Promise<Float32Array>
   readonly heads: readonly HeadInfo[]

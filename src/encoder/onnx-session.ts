@@ -50,6 +50,15 @@ export async function openGraph(path: string, options: SessionOptions = {}): Pro
   }
 }
 
+/** One `Identity`: whatever can be opened at all opens it. ONNX, IR version 8, opset 17. */
+const IDENTITY = 'CAg6KwoQCgF4EgF5IghJZGVudGl0eRIBaVoJCgF4EgQKAggBYgkKAXkSBAoCCAFCBAoAEBE='
+
+/** Whether graphs run on an execution provider here. Rejects with onnxruntime's reason if not. */
+export async function tryProvider(name: string): Promise<void> {
+  const session = await InferenceSession.create(Buffer.from(IDENTITY, 'base64'), { executionProviders: [name] })
+  await session.release()
+}
+
 /** Runs one graph once: opens it, runs it, closes it. */
 export async function runGraph(
   path: string,

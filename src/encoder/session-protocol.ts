@@ -1,7 +1,7 @@
 /** What the main thread and a session worker say to each other. */
 import type { BundleManifest } from '../bundle/manifest.ts'
 import type { Modality } from '../modality.ts'
-import type { EncoderInput, HeadOutput } from './encoder.ts'
+import type { EncoderInput, HeadOutput, ImageInput } from './encoder.ts'
 import type { SessionOptions } from './onnx-session.ts'
 
 /** `workerData` of a session worker. */
@@ -23,10 +23,20 @@ export interface HeadTask {
   inputs: EncoderInput[]
 }
 
-export type SessionTask = EmbedTask | HeadTask
+/** Resizes each picture to what a graph takes; `preprocessGraph` is a file of the bundle. */
+export interface ResizeTask {
+  preprocessGraph: string
+  inputs: ImageInput[]
+}
 
-/** What comes of one item of a task: an embedding float32 (D), or the head's output. */
-export type ResultOf<Task extends SessionTask> = Task extends HeadTask ? HeadOutput : Float32Array
+export type SessionTask = EmbedTask | HeadTask | ResizeTask
+
+/** What comes of one item of a task: an embedding float32 (D), the head's output, or the picture resized. */
+export type ResultOf<Task extends SessionTask> = Task extends HeadTask
+  ? HeadOutput
+  : Task extends ResizeTask
+    ? ImageInput
+    : Float32Array
 
 /** `failure` if the task as a whole could not be done, e.g. because the sessions cannot be opened. */
 export interface SessionReply<Task extends SessionTask = SessionTask> {

@@ -4,8 +4,8 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { BundleSessions } from './bundle-sessions.ts'
-import type { EncoderInput, HeadOutput } from './encoder.ts'
-import type { SessionReply, SessionSetup, SessionTask } from './session-protocol.ts'
+import type { EncoderInput, ImageInput } from './encoder.ts'
+import type { ResultOf, SessionReply, SessionSetup, SessionTask } from './session-protocol.ts'
 import { settleBatch } from './settle-batch.ts'
 
 const { bundleDir, manifest, sessionOptions } = workerData as SessionSetup
@@ -14,7 +14,7 @@ const port = parentPort!
 
 async function perform(task: SessionTask): Promise<SessionReply> {
   try {
-    await ('head' in task ? sessions.openHead(task.head) : sessions.open())
+    await opened(task)
   } catch (failure) {
     return { outcomes: [], failure: failure as Error }
   }
@@ -22,12 +22,23 @@ async function perform(task: SessionTask): Promise<SessionReply> {
     const samples: EncoderInput[][] = [task.inputs]
     return { outcomes: await settleBatch(samples, ([inputs]) => Promise.all([sessions.runHead(task.head, inputs!)])) }
   }
+  if ('preprocessGraph' in task) {
+    const resize = ([picture]: readonly ImageInput[]) => sessions.resize(picture!, task.preprocessGraph)
+    return { outcomes: await settleBatch(task.inputs, async (pictures) => [await resize(pictures)]) }
+  }
   if (task.inputs.length === 0) return { outcomes: [] }
   return { outcomes: await settleBatch(task.inputs, (items) => sessions.encode(task.modality, items)) }
 }
 
-const arraysOf = (result: Float32Array | HeadOutput): Float32Array[] =>
-  result instanceof Float32Array ? [result] : [result.logits, ...(result.boxes ? [result.boxes] : [])]
+function opened(task: SessionTask): Promise<void> {
+  if ('head' in task) return sessions.openHead(task.head)
+  return 'preprocessGraph' in task ? sessions.openGraph(task.preprocessGraph) : sessions.open()
+}
+
+function arraysOf(result: ResultOf<SessionTask>): (Float32Array | Uint8Array)[] {
+  if (result instanceof Float32Array) return [result]
+  return 'data' in result ? [result.data] : [result.logits, ...(result.boxes ? [result.boxes] : [])]
+}
 
 port.on('message', async (task: SessionTask) => {
   const reply = await perform(task)

@@ -67,7 +67,7 @@ export class Metrics {
     if (problem !== undefined) this.#rejected.inc({ reason: problem })
   }
 
-  /** @param modality or `head` */
+  /** @param modality or `head`, or `text_local` for texts that no encoder service was there for */
   readonly batchRan = (modality: string, waitsMs: readonly number[], tookMs: number): void => {
     for (const waitMs of waitsMs) this.#queueWait.observe({ modality }, waitMs / 1000)
     this.#batchSize.observe({ modality }, waitsMs.length)

@@ -36,6 +36,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode | 'method-not-allowed' | 'range
   internal: { status: 500, title: 'Something went wrong here' },
   overloaded: { status: 503, title: 'Too much work is waiting' },
   'encoder-unavailable': { status: 503, title: 'The model cannot be used now' },
+  'encoder-starting': { status: 503, title: 'The model is starting' },
   'vector-store-unavailable': { status: 503, title: 'The store cannot be used now' },
   'deadline-exceeded': { status: 504, title: 'The time given was not enough' },
 }

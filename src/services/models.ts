@@ -56,11 +56,11 @@ export class ModelService {
     )
   }
 
-  /** @throws DomainError `encoder-unavailable` with the reason */
+  /** @throws DomainError `encoder-unavailable` with the reason, `encoder-starting` */
   async ready(): Promise<void> {
     let timer: NodeJS.Timeout | undefined
     const patience = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(unavailable('The model is still being loaded.')), READY_WITHIN_MS)
+      timer = setTimeout(() => reject(starting()), READY_WITHIN_MS)
     })
     try {
       await Promise.race([this.#encoder.ready(), patience])
@@ -72,6 +72,12 @@ export class ModelService {
   }
 }
 
-function unavailable(message: string, cause?: unknown): DomainError {
-  return new DomainError('encoder-unavailable', message, { cause, retryAfterS: 5 })
+const RETRY_AFTER_S = 5
+
+function starting(): DomainError {
+  return new DomainError('encoder-starting', 'The model is still being loaded.', { retryAfterS: RETRY_AFTER_S })
+}
+
+function unavailable(message: string, cause: unknown): DomainError {
+  return new DomainError('encoder-unavailable', message, { cause, retryAfterS: RETRY_AFTER_S })
 }

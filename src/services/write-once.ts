@@ -39,7 +39,14 @@ export function newAttempt(): Attempt {
 const KEPT_MS = 24 * 60 * 60 * 1000
 const SWEEP_EVERY_MS = 60 * 60 * 1000
 /** Codes after which it is not certain that nothing was written. */
-const UNCERTAIN = ['internal', 'encoder-unavailable', 'vector-store-unavailable', 'deadline-exceeded', 'overloaded']
+const UNCERTAIN = [
+  'internal',
+  'encoder-unavailable',
+  'encoder-starting',
+  'vector-store-unavailable',
+  'deadline-exceeded',
+  'overloaded',
+]
 
 export class WriteOnce {
   readonly #journal: WriteJournal

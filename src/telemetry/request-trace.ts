@@ -14,8 +14,11 @@ import {
   trace,
 } from '@opentelemetry/api'
 
-/** `fetch` from an address, `decode` and resample, `encode` (its wait in the queue included), `store` of vectors and originals. */
-export type Stage = 'fetch' | 'decode' | 'encode' | 'store'
+/**
+ * `fetch` from an address, `decode` and resample, `encode` (its wait in the queue included), of it `encode_local` of texts that no
+ * encoder service was there for, `store` of vectors and originals.
+ */
+export type Stage = 'fetch' | 'decode' | 'encode' | 'encode_local' | 'store'
 
 const TRACER = 'onepeace'
 const current = new AsyncLocalStorage<RequestTrace>()

@@ -952,7 +952,7 @@ export interface components {
             status: "live" | "ready";
         };
         /** @enum {string} */
-        ProblemCode: "invalid-request" | "unauthenticated" | "forbidden" | "not-found" | "method-not-allowed" | "conflict" | "payload-too-large" | "unsupported-media-type" | "range-not-satisfiable" | "undecodable-media" | "input-too-long" | "media-too-large" | "unsupported-by-model" | "unprocessable-content" | "idempotency-key-reused" | "rate-limited" | "internal" | "overloaded" | "encoder-unavailable" | "vector-store-unavailable" | "deadline-exceeded";
+        ProblemCode: "invalid-request" | "unauthenticated" | "forbidden" | "not-found" | "method-not-allowed" | "conflict" | "payload-too-large" | "unsupported-media-type" | "range-not-satisfiable" | "undecodable-media" | "input-too-long" | "media-too-large" | "unsupported-by-model" | "unprocessable-content" | "idempotency-key-reused" | "rate-limited" | "internal" | "overloaded" | "encoder-unavailable" | "encoder-starting" | "vector-store-unavailable" | "deadline-exceeded";
         Finding: {
             /** @description RFC 6901 pointer into the body; parameters are `/query/…` and the like. */
             pointer?: string;
@@ -1111,7 +1111,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `overloaded`, `encoder-unavailable` or `vector-store-unavailable`. */
+        /** @description `overloaded`, `encoder-unavailable`, `encoder-starting` (services that scale to zero are waking, and were not there in the time that the request had; `retry-after` says when they should be), or `vector-store-unavailable`. */
         Unavailable: {
             headers: {
                 "retry-after": components["headers"]["RetryAfter"];

@@ -13,8 +13,10 @@ import { deadlineOf } from '../../deadline.ts'
 import { DomainError } from '../../errors.ts'
 import { Serial } from '../../serial.ts'
 import type { HeadInputs } from '../encoder.ts'
+import { bytesOf } from '../head-inputs.ts'
 import type { Kind } from './health.ts'
 import type { Replica } from './replica.ts'
+import type { Wake } from './wake.ts'
 import { encodeRequest, type Result } from './wire.ts'
 
 /** Samples of one request are of one kind and, of heads, of one head. */
@@ -39,6 +41,8 @@ interface Course {
 /** What breaks every replica is not given to more than these. */
 const MAX_FAILURES = 3
 const PAUSE_MS = 50
+/** Of a sample in a frame, beside its tensors. */
+const HEADER_BYTES = 256
 
 export class Dispatcher {
   #turn = 0
@@ -54,10 +58,16 @@ export class Dispatcher {
     private readonly replicas: readonly Replica[],
     private readonly model: string,
     private readonly patienceMs: number,
+    private readonly wake: Wake,
   ) {}
 
   /** Outcome of each sample, in order. Never rejects. */
   async run(jobs: readonly Job[]): Promise<Outcome[]> {
+    const parts = inRequests(jobs, Math.min(...this.replicas.map(({ reach }) => reach.maxRequestBytes)))
+    return (await Promise.all(parts.map((part) => this.#runTogether(part)))).flat()
+  }
+
+  async #runTogether(jobs: readonly Job[]): Promise<Outcome[]> {
     const watch = watchAll(jobs)
     try {
       return await this.#place(jobs, { failures: 0, avoid: new Set() }, watch.signal)
@@ -73,7 +83,8 @@ export class Dispatcher {
       const replica = this.#pick(jobs[0]!.kind, course.avoid)
       if (replica === undefined) {
         if (course.overload) return allRejected(jobs, course.overload)
-        if (!(await this.#waited(signal))) return allRejected(jobs, this.unavailable())
+        if (!(await this.#waited(signal)))
+          return allRejected(jobs, this.wake.isAsleep ? this.wake.starting() : this.unavailable())
         course.avoid.clear()
         continue
       }
@@ -158,6 +169,22 @@ export class Dispatcher {
 function isReplicas(outcome: Outcome): boolean {
   if (outcome.status === 'fulfilled' || !(outcome.reason instanceof DomainError)) return false
   return outcome.reason.code === 'encoder-unavailable' || outcome.reason.code === 'overloaded'
+}
+
+/** Runs of samples that replicas take as one request; what is larger by itself goes alone. */
+function inRequests(jobs: readonly Job[], maxBytes: number): Job[][] {
+  const parts: Job[][] = []
+  let bytes = Number.POSITIVE_INFINITY
+  for (const job of jobs) {
+    const own = bytesOf(Object.values(job.inputs)) + HEADER_BYTES
+    bytes += own
+    if (bytes > maxBytes || parts.length === 0) {
+      parts.push([])
+      bytes = own
+    }
+    parts.at(-1)!.push(job)
+  }
+  return parts
 }
 
 function allRejected(jobs: readonly Job[], reason: unknown): Outcome[] {

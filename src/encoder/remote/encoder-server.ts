@@ -54,7 +54,7 @@ const RETRY_AFTER_S = 1
 export class EncoderServer {
   readonly #options: EncoderServerOptions
   readonly #server: Server
-  readonly #isAllowed: (header: string | undefined) => boolean
+  readonly #isAllowed: (headers: IncomingMessage['headers']) => boolean
   readonly #room: Room
   readonly #kinds: KindsHealth
   #stopping = false
@@ -104,7 +104,7 @@ export class EncoderServer {
       const { state } = await this.#health()
       return send(response, state === 'ready' ? 200 : 503, 'text/plain', `${state}\n`)
     }
-    if (!this.#isAllowed(request.headers.authorization)) {
+    if (!this.#isAllowed(request.headers)) {
       throw new Refusal(401, {
         message: 'The secret is not the one of this encoder service; set ENCODER_SECRET alike.',
       })

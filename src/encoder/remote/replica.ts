@@ -9,6 +9,8 @@ import { type Dispatcher, Pool } from 'undici'
 import { DomainError } from '../../errors.ts'
 import { Breaker } from './breaker.ts'
 import type { Health, Kind } from './health.ts'
+import { type Reach, reachOf } from './reach.ts'
+import { SECRET_HEADER } from './server-guards.ts'
 import { CONTENT_TYPE, decodeAnswer, errorOf, PATHS, type Result, type WireError } from './wire.ts'
 
 export interface ReplicaOptions {
@@ -18,6 +20,8 @@ export interface ReplicaOptions {
   /** Time between two probes, and that one may take; defaults 1000 and 2000 ms. */
   probeEveryMs?: number
   probeTimeoutMs?: number
+  /** By default as its address tells. */
+  reach?: Reach
 }
 
 /**
@@ -45,11 +49,13 @@ export class Replica {
   readonly #pool: Pool
   readonly #breaker = new Breaker()
   readonly #options: ReplicaOptions
-  readonly #probing: NodeJS.Timeout
+  readonly #probing: NodeJS.Timeout | undefined
+  readonly reach: Reach
   #health: Health | undefined
   /** Why it is not used, as people are told it. */
   #reason: string | undefined
   #missed = 0
+  #isAsleep = false
   #probe: Promise<void> | undefined
   readonly #running = new Set<AbortController>()
 
@@ -59,12 +65,14 @@ export class Replica {
     options: ReplicaOptions,
   ) {
     this.#options = options
+    this.reach = options.reach ?? reachOf(url)
     this.#pool = new Pool(new URL(url).origin, {
       connections: CONNECTIONS,
       connect: { timeout: CONNECT_TIMEOUT_MS },
       headersTimeout: 0, // the work may take its time: probes tell whether the service is alive
       bodyTimeout: 0,
     })
+    if (!this.reach.isProbed) return
     this.#probing = setInterval(() => void this.probe(), options.probeEveryMs ?? PROBE_EVERY_MS).unref()
   }
 
@@ -73,7 +81,12 @@ export class Replica {
   }
 
   get isReady(): boolean {
-    return this.state === 'closed' && this.#health?.state === 'ready'
+    return this.state === 'closed' && (!this.reach.isProbed || this.#health?.state === 'ready')
+  }
+
+  /** Whether nothing was there to answer, or it is still opening its model. */
+  get isAsleep(): boolean {
+    return this.#isAsleep || this.#health?.state === 'starting'
   }
 
   /** Whether it may be given work of this kind before others. */
@@ -100,6 +113,7 @@ export class Replica {
       signal.throwIfAborted()
       const reply = { kind: wasReached(error) ? 'lost' : 'unreached', error: unwell(error) } as const
       this.#reason = reply.error.message
+      this.#isAsleep = reply.kind === 'unreached'
       this.#breaker.trip()
       return reply
     } finally {
@@ -122,15 +136,17 @@ export class Replica {
   }
 
   async #request(frame: Buffer, count: number, signal: AbortSignal): Promise<Reply> {
+    const headers = await this.#headers('POST', PATHS.run, frame)
     const { statusCode, body } = await this.#pool.request({
       method: 'POST',
       path: PATHS.run,
-      headers: { ...this.#headers(), 'content-type': CONTENT_TYPE },
+      headers,
       body: frame,
       signal,
     })
     if (statusCode === 200) return { kind: 'answered', outcomes: decodeAnswer(await body.bytes(), count) }
     const error = await refusalOf(statusCode, body)
+    if (statusCode === 429) return { kind: 'refused', error: throttled() }
     if (statusCode === 503) return { kind: 'refused', error: errorOf(error) }
     // No other replica would take it either: it is ours to mend.
     if (statusCode === 400 || statusCode === 413) return { kind: 'refused', error: new Error(error.message) }
@@ -139,6 +155,7 @@ export class Replica {
 
   #learn(reply: Reply): void {
     if (reply.kind === 'answered') {
+      this.#isAsleep = false
       if (reply.outcomes.every(isUnavailable)) this.#breaker.failed()
       else this.#breaker.succeeded()
     } else if (codeOf(reply.error) === 'encoder-unavailable') {
@@ -150,16 +167,13 @@ export class Replica {
   async #ask(): Promise<void> {
     const signal = AbortSignal.timeout(this.#options.probeTimeoutMs ?? PROBE_TIMEOUT_MS)
     try {
-      const { statusCode, body } = await this.#pool.request({
-        method: 'GET',
-        path: PATHS.health,
-        headers: this.#headers(),
-        signal,
-      })
-      const answer = (await body.json()) as Health & WireError
+      const headers = await this.#headers('GET', PATHS.health)
+      const { statusCode, body } = await this.#pool.request({ method: 'GET', path: PATHS.health, headers, signal })
+      const answer = await answerOf(statusCode, body)
       this.#missed = 0
-      this.#health = statusCode === 200 ? answer : undefined
-      this.#reason = statusCode === 200 ? this.#misfitOf(answer) : answer.message
+      this.#isAsleep = NOBODY_BEHIND.includes(statusCode) && answer.protocol === undefined
+      this.#health = statusCode === 200 ? (answer as Health) : undefined
+      this.#reason = this.#health ? this.#misfitOf(this.#health) : answer.message
       if (this.#reason === undefined) this.#breaker.succeeded()
       else this.#breaker.trip()
     } catch (error) {
@@ -183,13 +197,19 @@ export class Replica {
     const reason = unwell(error)
     this.#reason = reason.message
     this.#health = undefined
+    this.#isAsleep = true
     this.#breaker.trip()
     if (++this.#missed < MISSED_PROBES) return
     for (const control of this.#running) control.abort(reason)
   }
 
-  #headers(): Record<string, string> {
-    return { authorization: `Bearer ${this.#options.secret}` }
+  /** A signature takes the place of the secret in `authorization`. */
+  async #headers(method: 'GET' | 'POST', path: string, body?: Buffer): Promise<Record<string, string>> {
+    const { secret } = this.#options
+    const type = body && { 'content-type': CONTENT_TYPE }
+    if (this.reach.sign === undefined) return { authorization: `Bearer ${secret}`, ...type }
+    const headers = { [SECRET_HEADER]: secret, ...type }
+    return this.reach.sign({ method, path, headers, ...(body && { body }) })
   }
 }
 
@@ -212,8 +232,23 @@ function unwell(cause: unknown): DomainError {
   return new DomainError('encoder-unavailable', why, { cause, retryAfterS: 1 })
 }
 
+function throttled(): DomainError {
+  return new DomainError('overloaded', 'The encoder service runs as often as it may; try again in 1 s.', {
+    retryAfterS: 1,
+  })
+}
+
 function misfit(message: string): DomainError {
   return new DomainError('encoder-unavailable', message, { retryAfterS: 5 })
+}
+
+/** What a load balancer says with no service behind it. */
+const NOBODY_BEHIND = [502, 503, 504]
+
+/** Health, or why it is not told. */
+async function answerOf(status: number, body: Dispatcher.ResponseData['body']): Promise<Partial<Health> & WireError> {
+  if (status !== 200) return refusalOf(status, body)
+  return (await body.json()) as Health & WireError
 }
 
 /** What is no answer of an encoder service comes from something between, such as a proxy. */

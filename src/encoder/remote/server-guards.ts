@@ -1,6 +1,6 @@
 /** What stands before an encoder service: the secret, the room there is, the body as announced. */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { DomainError } from '../../errors.ts'
 import type { Room } from '../../room.ts'
 import { type WireError, wireErrorOf } from './wire.ts'
@@ -16,13 +16,16 @@ export class Refusal extends Error {
 }
 
 const RETRY_AFTER_S = 1
+/** Bears the secret where `authorization` bears a signature. */
+export const SECRET_HEADER = 'x-encoder-secret'
 
 const sha256Of = (text: string): Buffer => createHash('sha256').update(text).digest()
 
-/** Whether an `authorization` header bears the secret. Hashes are compared, in constant time, so that not even a length is told. */
-export function secretCheck(secret: string): (header: string | undefined) => boolean {
+/** Whether a request bears the secret. Hashes are compared, in constant time, so that not even a length is told. */
+export function secretCheck(secret: string): (headers: IncomingHttpHeaders) => boolean {
   const expected = sha256Of(`Bearer ${secret}`)
-  return (header) => timingSafeEqual(sha256Of(header ?? ''), expected)
+  return ({ authorization = '', [SECRET_HEADER]: own }) =>
+    timingSafeEqual(sha256Of(own === undefined ? authorization : `Bearer ${own}`), expected)
 }
 
 /** @returns call once, to leave. @throws Refusal 503 `overloaded` */

@@ -17,7 +17,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
 }
 
 /** The service as it is meant to be; the metrics count them, and a log that grows with the load would add to it. */
-const EXPECTED = ['deadline-exceeded', 'overloaded']
+const EXPECTED = ['deadline-exceeded', 'overloaded', 'encoder-starting']
 
 /** What the client is told of an error; what is ours to mend is told to the log as well. */
 export function toldProblem(error: unknown, request: FastifyRequest): ReturnType<typeof problemOf> {

@@ -614,7 +614,7 @@ class Status(TypedDict):
     status: Literal['live', 'ready']
 
 
-ProblemCode: TypeAlias = Literal['invalid-request', 'unauthenticated', 'forbidden', 'not-found', 'method-not-allowed', 'conflict', 'payload-too-large', 'unsupported-media-type', 'range-not-satisfiable', 'undecodable-media', 'input-too-long', 'media-too-large', 'unsupported-by-model', 'unprocessable-content', 'idempotency-key-reused', 'rate-limited', 'internal', 'overloaded', 'encoder-unavailable', 'vector-store-unavailable', 'deadline-exceeded']
+ProblemCode: TypeAlias = Literal['invalid-request', 'unauthenticated', 'forbidden', 'not-found', 'method-not-allowed', 'conflict', 'payload-too-large', 'unsupported-media-type', 'range-not-satisfiable', 'undecodable-media', 'input-too-long', 'media-too-large', 'unsupported-by-model', 'unprocessable-content', 'idempotency-key-reused', 'rate-limited', 'internal', 'overloaded', 'encoder-unavailable', 'encoder-starting', 'vector-store-unavailable', 'deadline-exceeded']
 
 
 class Finding(TypedDict):
