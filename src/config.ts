@@ -32,6 +32,8 @@ export interface Config {
   encoderTextLocal: boolean
   /** What a model in this process runs on. */
   device: Device
+  /** Host and port of Lambda's runtime interface, where this process is a Lambda function. */
+  lambdaRuntimeApi: string | undefined
   /** Whether serving other machines without keys was asked for. */
   noAuth: boolean
   /** Whether pictures and sounds given by their address are fetched. */
@@ -95,6 +97,7 @@ export function loadConfig(
     encoderWakeS: wholeNumber(env.ENCODER_WAKE_S ?? '0', 'ENCODER_WAKE_S', 0, 3600, wrong),
     encoderTextLocal: isYes('ENCODER_TEXT_LOCAL', env, wrong),
     device: deviceOf(env.ONEPEACE_DEVICE || 'cpu', wrong),
+    lambdaRuntimeApi: env.AWS_LAMBDA_RUNTIME_API || undefined,
     noAuth: flags.auth === false || isYes('ONEPEACE_NO_AUTH', env, wrong),
     remoteFetch: isYes('ONEPEACE_REMOTE_FETCH', env, wrong, true),
     trustedProxies: proxiesOf(env.ONEPEACE_TRUSTED_PROXIES ?? '', wrong),

@@ -7,13 +7,15 @@ import { Metrics } from '../http/metrics.ts'
 import type { Limits } from '../services/limits.ts'
 import { assertDevice } from './device.ts'
 import { listenAt, stopOnSignal, urlOf } from './listening.ts'
+import { placesOf, takeEvents } from './on-lambda.ts'
 
 /** Header, texts and sounds of a request, beside its pictures. */
 const SPARE_BYTES = 64 * 1024 * 1024
 
 export async function serveEncoder(flags: Pick<ConfigFlags, 'host' | 'port' | 'model'>): Promise<void> {
   const config = loadConfig(flags, undefined, { port: '8081' })
-  const { host, port, modelDir, encoderSecret, limits, device } = config
+  const { modelDir, encoderSecret, limits, device, lambdaRuntimeApi } = config
+  const { host, port } = placesOf(config).listening
   if (encoderSecret === undefined) {
     throw new ConfigError(
       'Set ENCODER_SECRET, here and where ENCODER_URL is set; make one with `openssl rand -hex 32`.',
@@ -38,6 +40,7 @@ export async function serveEncoder(flags: Pick<ConfigFlags, 'host' | 'port' | 'm
     await encoder.close()
   })
   const address = await listenAt({ host, port }, () => server.listen(port, host))
+  if (lambdaRuntimeApi !== undefined) takeEvents(lambdaRuntimeApi, address.port)
   encoder
     .ready()
     .catch((error: unknown) => log('The model could not be opened; it is tried again with the next request.', error))

@@ -1,7 +1,7 @@
 /** What commands that listen share: the socket's failures in plain words, and how they end. */
 import { ConfigError } from '../config.ts'
 
-interface Place {
+export interface Place {
   host: string
   port: number
 }

@@ -2,12 +2,13 @@
 import { setMaxListeners } from 'node:events'
 import type { FastifyInstance } from 'fastify'
 import { KeyRing } from '../auth/key-ring.ts'
-import { type Config, ConfigError, type ConfigFlags, loadConfig } from '../config.ts'
+import { ConfigError, type ConfigFlags, loadConfig } from '../config.ts'
 import { buildApp } from '../http/app.ts'
 import { isLoopback } from '../http/plugins/loopback-guard.ts'
 import { openServices } from './compose.ts'
 import { assertDevice } from './device.ts'
-import { listenAt, stopOnSignal, urlOf } from './listening.ts'
+import { listenAt, type Place, stopOnSignal, urlOf } from './listening.ts'
+import { placesOf, takeEvents } from './on-lambda.ts'
 import { showSamples } from './samples.ts'
 
 export interface ServeFlags extends ConfigFlags {
@@ -18,11 +19,12 @@ export interface ServeFlags extends ConfigFlags {
 export async function serve(flags: ServeFlags): Promise<void> {
   const config = loadConfig(flags)
   const keys = config.noAuth ? undefined : await KeyRing.open(config.dataDir)
-  await assertSafe(config.host, keys)
+  const { callers, listening } = placesOf(config)
+  await assertSafe(callers.host, keys)
   await assertDevice(config.device)
   const stopTracing = config.tracing ? (await import('../telemetry/tracing.ts')).startTracing('onepeace') : undefined
   const services = await openServices(config)
-  const app = await buildApp({ ...config, keys }, services)
+  const app = await buildApp({ ...config, ...callers, keys }, services)
   const stopping = stopOnSignal(async () => {
     await app.close()
     await services.close()
@@ -31,12 +33,13 @@ export async function serve(flags: ServeFlags): Promise<void> {
   setMaxListeners(0, stopping) // each sample being added listens
   let url: string
   try {
-    url = await listen(app, config)
+    url = await listen(app, listening)
   } catch (error) {
     await services.close()
     throw error
   }
   console.log(`onepeace is listening on ${url} with the model ${services.models.info.name}; data in ${config.dataDir}.`)
+  if (config.lambdaRuntimeApi !== undefined) takeEvents(config.lambdaRuntimeApi, Number(new URL(url).port))
   if (!flags.samples) return
   try {
     await showSamples(services, url, stopping)
@@ -55,7 +58,7 @@ async function assertSafe(host: string, keys: KeyRing | undefined): Promise<void
 }
 
 /** @returns where it is reached */
-async function listen(app: FastifyInstance, { host, port }: Config): Promise<string> {
+async function listen(app: FastifyInstance, { host, port }: Place): Promise<string> {
   await listenAt({ host, port }, () => app.listen({ host, port, listenTextResolver: () => '' }))
   const address = app.server.address()
   return urlOf({ host, port: typeof address === 'object' && address !== null ? address.port : port })
