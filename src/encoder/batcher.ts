@@ -23,8 +23,24 @@ export interface BatcherOptions<Item, Session, Result = Float32Array> {
   /** Outcome of each item, in order. A rejection fails the whole batch. */
   run: (items: Item[], session: Session) => Promise<PromiseSettledResult<Result>[]>
   sessions: Turns<Session>
+  /** What tells time; another than the machine's to replay arrivals faster than they came (deploy/capacity). */
+  clock?: Clock
   /** Told of each batch: how long its items waited, and how long it took, in ms. */
   onBatch?: ((waitsMs: number[], tookMs: number) => void) | undefined
+}
+
+export interface Clock {
+  nowMs(): number
+  /** Calls once after that time. @returns call to have it not called */
+  after(ms: number, call: () => void): () => void
+}
+
+const MACHINE_CLOCK: Clock = {
+  nowMs: () => Date.now(),
+  after: (ms, call) => {
+    const timer = setTimeout(call, ms)
+    return () => clearTimeout(timer)
+  },
 }
 
 interface Entry<Item, Result> {
@@ -55,7 +71,11 @@ export class Batcher<Item, Session, Result = Float32Array> {
   private wake: () => void = () => {}
   private readonly drained: (() => void)[] = []
 
-  constructor(private readonly options: BatcherOptions<Item, Session, Result>) {}
+  private readonly clock: Clock
+
+  constructor(private readonly options: BatcherOptions<Item, Session, Result>) {
+    this.clock = options.clock ?? MACHINE_CLOCK
+  }
 
   /**
    * What `run` makes of one item.
@@ -67,7 +87,7 @@ export class Batcher<Item, Session, Result = Float32Array> {
     if (refusal) return Promise.reject(refusal)
     return new Promise((resolve, reject) => {
       const bucket = this.options.bucketOf(item)
-      const entry: Entry<Item, Result> = { item, cost, bucket, acceptedMs: Date.now(), resolve, reject }
+      const entry: Entry<Item, Result> = { item, cost, bucket, acceptedMs: this.clock.nowMs(), resolve, reject }
       if (signal) this.watch(entry, signal)
       this.queue.push(entry)
       this.load += cost
@@ -136,12 +156,12 @@ export class Batcher<Item, Session, Result = Float32Array> {
     for (;;) {
       const oldest = this.queue[0]
       if (!oldest || this.closed || this.inBucket(oldest.bucket).length >= this.options.maxBatch) return
-      const leftMs = oldest.acceptedMs + this.options.maxWaitMs - Date.now()
+      const leftMs = oldest.acceptedMs + this.options.maxWaitMs - this.clock.nowMs()
       if (leftMs <= 0) return
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, leftMs)
+        const cancel = this.clock.after(leftMs, resolve)
         this.wake = () => {
-          clearTimeout(timer)
+          cancel()
           resolve()
         }
       })
@@ -166,12 +186,12 @@ export class Batcher<Item, Session, Result = Float32Array> {
   }
 
   private async dispatch(batch: Entry<Item, Result>[], session: Session): Promise<void> {
-    const startedMs = Date.now()
+    const startedMs = this.clock.nowMs()
     const items = batch.map(({ item }) => item)
     const run = async () => (items.length > 0 ? this.options.run(items, session) : [])
     const [result] = await Promise.allSettled([run()])
     this.options.sessions.release(session)
-    const tookMs = Date.now() - startedMs
+    const tookMs = this.clock.nowMs() - startedMs
     this.learnSpeed(batch, tookMs)
     if (batch.length > 0) {
       const waitsMs = batch.map(({ acceptedMs }) => startedMs - acceptedMs)
