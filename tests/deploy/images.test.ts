@@ -1,7 +1,7 @@
 /** The images' recipes and the fleet of compose.yaml, read as data; hadolint and the Compose schema are deploy/check.sh's. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { parse } from 'yaml'
+import { parse, parseAllDocuments } from 'yaml'
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 
@@ -101,5 +101,37 @@ describe('compose.yaml', () => {
   it('has an example of every variable that it takes', () => {
     const taken = new Set([...read('compose.yaml').matchAll(/\$\{([A-Z_]+)/g)].map(([, name]) => name))
     for (const name of taken) expect(read('.env.example'), name).toMatch(new RegExp(`^${name}=`, 'm'))
+  })
+})
+
+describe('Kubernetes', () => {
+  const folder = new URL('../../deploy/kubernetes/', import.meta.url)
+  const files = readdirSync(folder).filter((name) => name.endsWith('.yaml'))
+  const objects = files.flatMap((name) => parseAllDocuments(readFileSync(new URL(name, folder), 'utf8')))
+
+  it('is YAML that stands for itself, each object with a kind and a name', () => {
+    expect(objects.length).toBeGreaterThan(6)
+    for (const object of objects) {
+      expect(object.errors).toEqual([])
+      const kind = {
+        apiVersion: expect.any(String),
+        kind: expect.any(String),
+        metadata: { name: expect.stringMatching(/^onepeace/) },
+      }
+      expect(object.toJS()).toMatchObject(kind)
+    }
+  })
+
+  it('scales what works from nothing, and what scales is there', () => {
+    const all = objects.map((object) => object.toJS())
+    const scaled = all.filter(({ kind }) => kind === 'ScaledObject')
+    for (const { spec } of scaled) {
+      expect(spec.minReplicaCount).toBe(0)
+      const target = all.find(
+        ({ kind, metadata }) => kind === 'Deployment' && metadata.name === spec.scaleTargetRef.name,
+      )
+      expect(target.spec.replicas).toBe(0)
+    }
+    expect(scaled).toHaveLength(2)
   })
 })
