@@ -89,7 +89,7 @@ export function monthlyDollars(inputs, items, quantization, kind, queries) {
 /** The first thing that gives out at N items, with the quantisation that the table before it would choose. */
 export function bottleneckOf(inputs, items) {
   const exact = storeFor(inputs, items, 'none')
-  if (exact.searchMs <= 100) return ['none', 'encoding: a search by words waits for the text branch, not for the store']
+  if (exact.searchMs <= 100) return ['none', `nothing: exact search takes ${Math.round(exact.searchMs)} ms`]
   const scalar = storeFor(inputs, items, 'scalar')
   if (scalar.shards === 1)
     return ['scalar', `exact search (${Math.round(exact.searchMs)} ms); an index over small copies takes its place`]
