@@ -71,6 +71,12 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/(transfer/|chunks\\.ts$)' },
     },
     {
+      name: 'lambda-takes-events-and-knows-nothing-of-the-service',
+      severity: 'error',
+      from: { path: '^src/lambda/' },
+      to: { path: '^src/', pathNot: '^src/(lambda/|http/problems\\.ts$)' },
+    },
+    {
       name: 'terminal-knows-nothing-of-onepeace',
       severity: 'error',
       from: { path: '^src/terminal/' },
@@ -87,6 +93,8 @@ module.exports = {
     onlyIn('@qdrant', '^src/vectors/qdrant-server\\.ts$'),
     onlyIn('prom-client', '^src/http/metrics\\.ts$'),
     onlyIn('undici', '^src/encoder/remote/replica\\.ts$'),
+    onlyIn('@smithy', '^src/encoder/remote/lambda-signer\\.ts$'),
+    onlyIn('@aws-sdk/credential-provider-node', '^src/encoder/remote/lambda-signer\\.ts$'),
     onlyIn('@modelcontextprotocol', '^src/mcp/'),
     onlyIn('sharp', '^src/media/image\\.ts$'),
     onlyIn('@opentelemetry', '^src/telemetry/'),

@@ -49,6 +49,8 @@ export function isFromFunctionUrl({ requestContext }: HttpEvent): boolean {
 
 /** What must be told of before the function's time is over, in ms. */
 const TO_ANSWER_MS = 500
+/** Longest that a request may ask for (the contract's `x-timeout-ms`). */
+const MAX_TIMEOUT_MS = 600_000
 /** Of one connection, and so ours to say. */
 const HOP_BY_HOP = [
   'connection',
@@ -77,7 +79,7 @@ export function requestOf(event: HttpEvent, leftMs: number, id: string): LocalRe
     'x-forwarded-for': requestContext.http.sourceIp,
     'content-length': String(body.length),
   }
-  const boundMs = Math.max(1, Math.floor(leftMs) - TO_ANSWER_MS)
+  const boundMs = Math.min(MAX_TIMEOUT_MS, Math.max(1, Math.floor(leftMs) - TO_ANSWER_MS))
   const askedMs = headers['x-timeout-ms']
   // What is no number is the service's to refuse.
   if (askedMs === undefined || Number(askedMs) > boundMs) headers['x-timeout-ms'] = String(boundMs)

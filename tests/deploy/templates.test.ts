@@ -110,7 +110,7 @@ describe.skipIf(!dir).each(['cpu', 'gpu'])('encoder=%s', (encoder) => {
       expect(Properties.MemorySize).toBeLessThanOrEqual(10_240)
     }
     expect(one('ApiLambdaFunction').Timeout).toBe(29)
-    expect(one('ApiStreamLambdaFunction').Timeout).toBe(900)
+    expect(one('ApiStreamLambdaFunction').Timeout).toBe(600)
   })
 
   it('keeps no log for ever', () => {
