@@ -5,13 +5,14 @@
  * that is busy, whose work may take its time: what was given to one that misses two probes is taken back. The probe is also
  * what closes the breaker again, so that no request has to try whether a replica is back.
  */
-import { type Dispatcher, Pool } from 'undici'
+import { Pool } from 'undici'
 import { DomainError } from '../../errors.ts'
 import { Breaker } from './breaker.ts'
 import type { Health, Kind } from './health.ts'
+import { answerOf, misfit, NOBODY_BEHIND, refusalOf, throttled, unwell, wasReached } from './no-answer.ts'
 import { type Reach, reachOf } from './reach.ts'
 import { SECRET_HEADER } from './server-guards.ts'
-import { CONTENT_TYPE, decodeAnswer, errorOf, PATHS, type Result, type WireError } from './wire.ts'
+import { CONTENT_TYPE, decodeAnswer, errorOf, PATHS, type Result } from './wire.ts'
 
 export interface ReplicaOptions {
   secret: string
@@ -41,7 +42,6 @@ const CONNECT_TIMEOUT_MS = 2000
 /** More than requests in work at once, so that a probe never waits for one. */
 const CONNECTIONS = 64
 const MISSED_PROBES = 2
-const UNREACHED = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']
 
 export class Replica {
   /** Samples given to it and not yet answered. */
@@ -217,46 +217,4 @@ const codeOf = (error: unknown) => (error instanceof DomainError ? error.code : 
 
 function isUnavailable(outcome: PromiseSettledResult<Result>): boolean {
   return outcome.status === 'rejected' && codeOf(outcome.reason) === 'encoder-unavailable'
-}
-
-function wasReached(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException
-  return code === undefined || !UNREACHED.includes(code)
-}
-
-/** What was aborted by ourselves has its reason already. */
-function unwell(cause: unknown): DomainError {
-  if (cause instanceof DomainError) return cause
-  const { name, code, message } = cause as NodeJS.ErrnoException
-  const why = name === 'TimeoutError' ? 'It does not answer.' : `It cannot be reached (${code ?? message}).`
-  return new DomainError('encoder-unavailable', why, { cause, retryAfterS: 1 })
-}
-
-function throttled(): DomainError {
-  return new DomainError('overloaded', 'The encoder service runs as often as it may; try again in 1 s.', {
-    retryAfterS: 1,
-  })
-}
-
-function misfit(message: string): DomainError {
-  return new DomainError('encoder-unavailable', message, { retryAfterS: 5 })
-}
-
-/** What a load balancer says with no service behind it. */
-const NOBODY_BEHIND = [502, 503, 504]
-
-/** Health, or why it is not told. */
-async function answerOf(status: number, body: Dispatcher.ResponseData['body']): Promise<Partial<Health> & WireError> {
-  if (status !== 200) return refusalOf(status, body)
-  return (await body.json()) as Health & WireError
-}
-
-/** What is no answer of an encoder service comes from something between, such as a proxy. */
-async function refusalOf(status: number, body: Dispatcher.ResponseData['body']): Promise<WireError> {
-  const text = await body.text()
-  try {
-    const error = JSON.parse(text) as WireError
-    if (typeof error.message === 'string') return error
-  } catch {}
-  return { code: 'encoder-unavailable', message: `It gave no answer of an encoder service, but HTTP ${status}.` }
 }
