@@ -7,7 +7,10 @@ COPY sdk/typescript/package.json sdk/typescript/
 # All that is compiled comes in the packages; nothing is fetched from elsewhere.
 RUN npm ci --ignore-scripts
 COPY . .
-RUN npm run build && npm prune --omit=dev --ignore-scripts
+# Half of what is installed is never loaded: what LanceDB could embed with by itself, and onnxruntime for other systems.
+RUN npm run build && npm prune --omit=dev --ignore-scripts \
+  && rm -rf node_modules/@huggingface node_modules/onnxruntime-web \
+    node_modules/onnxruntime-node/bin/napi-v6/darwin node_modules/onnxruntime-node/bin/napi-v6/win32
 
 FROM node:22-bookworm-slim
 LABEL org.opencontainers.image.title="onepeace" org.opencontainers.image.licenses="Apache-2.0"
