@@ -2,7 +2,6 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DEFAULT_TENANT } from '../auth/keys.ts'
-import { BlobStore } from '../blobs/blob-store.ts'
 import { MANIFEST_FILE } from '../bundle/manifest.ts'
 import { type Bundle, bundleHash, openBundle } from '../bundle/open.ts'
 import type { Config } from '../config.ts'
@@ -12,7 +11,6 @@ import { openLocalEncoder } from '../encoder/local-encoder.ts'
 import { openRemoteEncoder } from '../encoder/remote/remote-encoder.ts'
 import { Metrics } from '../http/metrics.ts'
 import type { AppDeps, TenantServices } from '../http/route.ts'
-import { WriteJournal } from '../journal/write-journal.ts'
 import { MediaDecoder } from '../media/decoder.ts'
 import { RemoteFetcher } from '../media/remote-fetch.ts'
 import { sniffMedia } from '../media/sniff.ts'
@@ -24,10 +22,11 @@ import { EmbedService } from '../services/embed.ts'
 import { HeadService, type HeadServiceDeps } from '../services/heads.ts'
 import { ItemService } from '../services/index-items.ts'
 import type { Limits } from '../services/limits.ts'
-import { MediaKeeper } from '../services/media-keeper.ts'
+import { OwnMedia } from '../services/media-keeper.ts'
 import { type ModelInfo, ModelService } from '../services/models.ts'
 import { PointingService } from '../services/pointing.ts'
 import { SearchService } from '../services/search.ts'
+import { SharedMedia } from '../services/shared-media.ts'
 import { WriteOnce } from '../services/write-once.ts'
 import { ZeroShotService } from '../services/zero-shot.ts'
 import { stage } from '../telemetry/request-trace.ts'
@@ -38,7 +37,8 @@ import { QdrantVectorStore } from '../vectors/qdrant.ts'
 import type { VectorStore } from '../vectors/store.ts'
 import { TenantVectorStore } from '../vectors/tenant-store.ts'
 import { maintainBeside, prepareStore } from './at-start.ts'
-import { type DataDir, openDataDir } from './data-dir.ts'
+import { type DataDir, dataLayout, openDataDir } from './data-dir.ts'
+import { type Files, filesIn, sharedFiles } from './files.ts'
 
 /** What turns contents into vectors and asks heads, without a store: all that `onepeace embed` needs. */
 export interface ModelHalf {
@@ -127,16 +127,21 @@ async function timed<T>(call: () => Promise<T>, tell: (tookMs: number) => void):
   }
 }
 
-/** @throws BundleError, DataDirError, DomainError `vector-store-unavailable` */
+/** Whether the process keeps anything in the data folder: if not, any number of them may serve the same. */
+export function needsDataDir({ qdrantUrl, media }: Pick<Config, 'qdrantUrl' | 'media'>): boolean {
+  return qdrantUrl === undefined || media === undefined
+}
+
+/** @throws BundleError, ConfigError, DataDirError, DomainError `vector-store-unavailable` */
 export async function openServices(config: Config): Promise<Services> {
   const metrics = new Metrics({ ofProcess: true })
   const model = await openModel(config, metrics)
   try {
-    const data = await openDataDir(config.dataDir)
+    const data = needsDataDir(config) ? await openDataDir(config.dataDir) : undefined
     try {
       return await openStore(config, model, data, metrics)
     } catch (error) {
-      await data.release()
+      await data?.release()
       throw error
     }
   } catch (error) {
@@ -145,32 +150,48 @@ export async function openServices(config: Config): Promise<Services> {
   }
 }
 
-async function openStore(config: Config, model: ModelHalf, data: DataDir, metrics: Metrics): Promise<Services> {
-  const store = vectorStoreOf(config, data, model.info.name)
+async function openStore(
+  config: Config,
+  model: ModelHalf,
+  data: DataDir | undefined,
+  metrics: Metrics,
+): Promise<Services> {
+  const layout = data ?? dataLayout(config.dataDir)
+  const store = vectorStoreOf(config, layout, model.info.name)
   const isEmbedded = config.qdrantUrl === undefined
   if (isEmbedded) await prepareStore(store, model.info, config.modelDir)
-  const blobs = new BlobStore(isEmbedded ? data.blobsDir : data.qdrantBlobsDir)
-  const { keeper, ...services } = connectServices(model, store, blobs, new WriteJournal(data.journalDir), metrics)
+  const files = await filesOf(config, layout)
+  const { keeper, ...services } = connectServices(model, store, files, metrics)
+  if (keeper instanceof SharedMedia) keeper.start()
   // A server that is another, or empty, would refer to nothing: what a crash left there takes room, but is never worth the risk.
-  if (isEmbedded) await keeper.sweep()
-  await services.writeOnce.sweep()
+  else if (isEmbedded) await keeper.sweep()
+  services.writeOnce.sweep()
   const beside = isEmbedded
     ? undefined
-    : maintainBeside(store, model.info, config.modelDir, { content: model.content, blobs })
+    : maintainBeside(store, model.info, config.modelDir, { content: model.content, blobs: files.blobs })
   return {
     ...services,
     close: async () => {
-      services.writeOnce.close()
+      await services.writeOnce.close()
       await beside?.stop()
       await model.close()
       await keeper.settled()
       await store.close()
-      await data.release()
+      await data?.release()
     },
   }
 }
 
-/** Originals stay in the data folder wherever the vectors are. @param model whose vectors are meant where there are several */
+/** Where the files are that belong to the vectors of a Config. @throws ConfigError */
+export async function filesOf(
+  { media, qdrantUrl }: Pick<Config, 'media' | 'qdrantUrl'>,
+  layout: Omit<DataDir, 'release'>,
+): Promise<Files> {
+  if (media !== undefined) return sharedFiles(media)
+  return filesIn({ ...layout, originalsDir: qdrantUrl === undefined ? layout.blobsDir : layout.qdrantBlobsDir })
+}
+
+/** @param model whose vectors are meant where there are several */
 export function vectorStoreOf(
   { qdrantUrl: url, qdrantApiKey: apiKey, qdrantQuantization: quantization }: QdrantConfig,
   { vectorsDir }: Pick<DataDir, 'vectorsDir'>,
@@ -184,13 +205,12 @@ export function vectorStoreOf(
 export function connectServices(
   { info, encoder, content, heads }: Pick<ModelHalf, 'info' | 'encoder' | 'content' | 'heads'>,
   plainStore: VectorStore,
-  blobs: BlobStore,
-  journal: WriteJournal,
+  { blobs, journal, doomed }: Files,
   metrics = new Metrics(),
-): AppDeps & { keeper: MediaKeeper } {
+): AppDeps & { keeper: OwnMedia | SharedMedia } {
   const store = watchedStore(plainStore, metrics)
   const models = new ModelService(info, encoder)
-  const keeper = new MediaKeeper(blobs, store)
+  const keeper = doomed ? new SharedMedia(blobs, store, doomed) : new OwnMedia(blobs, store)
   const connectTenant = (tenant: string): TenantServices => {
     const own = new TenantVectorStore(store, tenant === DEFAULT_TENANT ? undefined : tenant)
     const collections = new CollectionService(own, models, keeper)

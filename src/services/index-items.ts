@@ -8,6 +8,7 @@ import { buffer } from 'node:stream/consumers'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { DomainError } from '../errors.ts'
 import type { Modality } from '../modality.ts'
+import type { ByteRange } from '../objects/object-store.ts'
 import type { Filter } from '../vectors/filter.ts'
 import type { NewItem, Payload, Segment, StoredItem, VectorStore } from '../vectors/store.ts'
 import { assertMetadataFits, type CollectionService } from './collections.ts'
@@ -38,8 +39,8 @@ export interface OriginalMedia {
   sha256: string
   bytes: number
   mimeType: string
-  /** The bytes from `start` to `end`, both included. */
-  read(range?: { start: number; end: number }): Readable
+  /** The bytes from `start` to `end`, both included. @throws DomainError `not-found` (deleted meanwhile), `vector-store-unavailable` */
+  read(range?: ByteRange): Promise<Readable>
 }
 
 export interface Thumbnail {
@@ -87,18 +88,29 @@ export class ItemService {
   ): Promise<Item> {
     await this.#assertUsable(collection)
     const itemId = id ?? attempt.id
-    // A new id is only looked for to spare the encoding: the store refuses one that is taken itself.
-    const before = (id !== undefined || attempt.isRepeat) && (await this.#deps.store.getItem(collection, itemId))
-    if (before) {
+    const own = async () => {
+      const before = await this.#deps.store.getItem(collection, itemId)
+      if (before === undefined) return undefined
       const item = itemOf(before)
-      if (attempt.isRepeat && item.createdAt === attempt.createdAt) return item
+      if (attempt.isKeyed && item.createdAt === attempt.createdAt) return item
       throw new DomainError('conflict', `The collection already has an item '${itemId}'.`)
     }
+    // A new id is only looked for to spare the encoding: the store refuses one that is taken itself.
+    const before = id !== undefined || attempt.isRepeat ? await own() : undefined
+    if (before) return before
     const write = async (item: NewItem & StoredItem) => {
       await this.#deps.store.createItem(collection, item)
       return undefined
     }
-    return this.#write(itemId, draft, signal, write, attempt.createdAt)
+    try {
+      return await this.#write(itemId, draft, signal, write, attempt.createdAt)
+    } catch (error) {
+      // Another process may have been quicker with this very attempt.
+      const isOthers = attempt.isKeyed && error instanceof DomainError && error.code === 'conflict'
+      const item = isOthers ? await own() : undefined
+      if (item === undefined) throw error
+      return item
+    }
   }
 
   /** @returns the item, and whether there was none of this id. @throws DomainError as `create`, but for `conflict` */
@@ -182,9 +194,12 @@ export class ItemService {
 
   async #originalOf({ id, sha256, media: { mimeType } }: Item): Promise<OriginalMedia> {
     const { blobs } = this.#deps
-    const bytes = await blobs.size(sha256)
-    if (bytes === undefined) throw new DomainError('not-found', `The original of '${id}' is no longer there.`)
-    return { sha256, bytes, mimeType, read: (range) => blobs.read(sha256, range) }
+    const there = <T>(found: T | undefined): T => {
+      if (found === undefined) throw new DomainError('not-found', `The original of '${id}' is no longer there.`)
+      return found
+    }
+    const bytes = there(await blobs.size(sha256))
+    return { sha256, bytes, mimeType, read: async (range) => there(await blobs.read(sha256, range)) }
   }
 
   /** A small version of a picture. @throws DomainError `not-found` (also for what is no picture) */
@@ -195,7 +210,7 @@ export class ItemService {
     }
     const { sha256, read } = await this.#originalOf(item)
     const { content } = this.#deps
-    return { sha256, read: async (sidePx, signal) => content.thumbnail(await buffer(read()), sidePx, signal) }
+    return { sha256, read: async (sidePx, signal) => content.thumbnail(await buffer(await read()), sidePx, signal) }
   }
 }
 

@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { KeyRing } from '../../src/auth/key-ring.ts'
-import { BlobStore } from '../../src/blobs/blob-store.ts'
 import { connectModel, connectServices } from '../../src/commands/compose.ts'
+import { dataLayout } from '../../src/commands/data-dir.ts'
+import { type Files, filesIn } from '../../src/commands/files.ts'
 import type { Encoder, EncoderInput, HeadInfo, HeadInputs, HeadOutput } from '../../src/encoder/encoder.ts'
 import { DomainError } from '../../src/errors.ts'
 import { buildApp } from '../../src/http/app.ts'
-import { WriteJournal } from '../../src/journal/write-journal.ts'
 import { MediaDecoder } from '../../src/media/decoder.ts'
 import type { RemoteFetcher } from '../../src/media/remote-fetch.ts'
 import { sniffMedia } from '../../src/media/sniff.ts'
@@ -100,6 +100,8 @@ export interface HarnessOptions {
   limits?: Partial<Limits>
   host?: string
   dir?: string
+  /** Elsewhere than in `dir`. */
+  files?: Files
   fetcher?: RemoteFetcher
   /** Ask nobody for a key. */
   noAuth?: boolean
@@ -133,8 +135,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const { keeper, ...deps } = connectServices(
     { info, encoder, content, heads },
     store,
-    new BlobStore(join(dir, 'blobs')),
-    new WriteJournal(join(dir, 'journal')),
+    options.files ?? filesIn({ ...dataLayout(dir), originalsDir: join(dir, 'blobs') }),
   )
   await keeper.sweep()
   const keys = options.noAuth ? undefined : await KeyRing.open(dir, 0)

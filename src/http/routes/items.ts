@@ -147,14 +147,15 @@ function mediaBody({ mimeType, format, ...more }: Item['media']): Schemas['Media
 }
 
 /** RFC 9110 §13.1.2 and §14: one range, and no transfer of what the client has. */
-function sendMedia(request: FastifyRequest, reply: FastifyReply, media: OriginalMedia): FastifyReply {
+async function sendMedia(request: FastifyRequest, reply: FastifyReply, media: OriginalMedia): Promise<FastifyReply> {
   const etag = `"${media.sha256}"`
   harmless(reply, etag).header('accept-ranges', 'bytes')
   if (request.headers['if-none-match']?.includes(etag)) return reply.code(304).send()
   const range = rangeOf(request, media.bytes)
+  const body = await media.read(range)
   if (range) reply.code(206).header('content-range', `bytes ${range.start}-${range.end}/${media.bytes}`)
   const bytes = range ? range.end - range.start + 1 : media.bytes
-  return reply.type(media.mimeType).header('content-length', bytes).send(media.read(range))
+  return reply.type(media.mimeType).header('content-length', bytes).send(body)
 }
 
 /** Bytes of strangers: asked for again each time, and shown without any rights. */
