@@ -16,6 +16,7 @@ import { RemoteFetcher } from '../media/remote-fetch.ts'
 import { sniffMedia } from '../media/sniff.ts'
 import { AudioPreparer } from '../preprocess/preparer.ts'
 import { Tokenizer } from '../preprocess/tokenizer.ts'
+import { Recurring } from '../recurring.ts'
 import { CollectionService } from '../services/collections.ts'
 import { ContentEncoder, type ContentEncoderDeps } from '../services/content.ts'
 import { EmbedService } from '../services/embed.ts'
@@ -27,6 +28,7 @@ import { type ModelInfo, ModelService } from '../services/models.ts'
 import { PointingService } from '../services/pointing.ts'
 import { SearchService } from '../services/search.ts'
 import { SharedMedia } from '../services/shared-media.ts'
+import type { UploadService } from '../services/uploads.ts'
 import { WriteOnce } from '../services/write-once.ts'
 import { ZeroShotService } from '../services/zero-shot.ts'
 import { stage } from '../telemetry/request-trace.ts'
@@ -65,6 +67,7 @@ type ModelConfig = Pick<Config, 'modelDir' | 'limits' | 'remoteFetch' | 'cache'>
 export async function openModel(
   config: ModelConfig,
   metrics?: Pick<Metrics, 'batchRan' | 'cacheLookedUp'>,
+  uploads?: UploadService,
 ): Promise<ModelHalf> {
   const { modelDir, limits, remoteFetch, cache } = config
   const bundle = await openBundle(modelDir)
@@ -82,7 +85,16 @@ export async function openModel(
   return {
     info: await infoOf(bundle, limits),
     encoder,
-    ...connectModel({ encoder, tokenizer, sniff: sniffMedia, media, audio, fetcher, limits }),
+    ...connectModel({
+      encoder,
+      tokenizer,
+      sniff: sniffMedia,
+      media,
+      audio,
+      fetcher,
+      limits,
+      ...(uploads && { uploads }),
+    }),
     close: async () => {
       await Promise.allSettled([encoder.close(), media.close(), audio.close()])
     },
@@ -132,20 +144,23 @@ export function needsDataDir({ qdrantUrl, media }: Pick<Config, 'qdrantUrl' | 'm
   return qdrantUrl === undefined || media === undefined
 }
 
+const HOUR_MS = 60 * 60 * 1000
+
 /** @throws BundleError, ConfigError, DataDirError, DomainError `vector-store-unavailable` */
 export async function openServices(config: Config): Promise<Services> {
   const metrics = new Metrics({ ofProcess: true })
-  const model = await openModel(config, metrics)
+  const data = needsDataDir(config) ? await openDataDir(config.dataDir) : undefined
   try {
-    const data = needsDataDir(config) ? await openDataDir(config.dataDir) : undefined
+    const files = await filesOf(config, data ?? dataLayout(config.dataDir))
+    const model = await openModel(config, metrics, files.uploads)
     try {
-      return await openStore(config, model, data, metrics)
+      return await openStore(config, model, { data, files }, metrics)
     } catch (error) {
-      await data?.release()
+      await model.close()
       throw error
     }
   } catch (error) {
-    await model.close()
+    await data?.release()
     throw error
   }
 }
@@ -153,27 +168,28 @@ export async function openServices(config: Config): Promise<Services> {
 async function openStore(
   config: Config,
   model: ModelHalf,
-  data: DataDir | undefined,
+  { data, files }: { data: DataDir | undefined; files: Files },
   metrics: Metrics,
 ): Promise<Services> {
-  const layout = data ?? dataLayout(config.dataDir)
-  const store = vectorStoreOf(config, layout, model.info.name)
+  const store = vectorStoreOf(config, data ?? dataLayout(config.dataDir), model.info.name)
   const isEmbedded = config.qdrantUrl === undefined
   if (isEmbedded) await prepareStore(store, model.info, config.modelDir)
-  const files = await filesOf(config, layout)
   const { keeper, ...services } = connectServices(model, store, files, metrics)
-  if (keeper instanceof SharedMedia) keeper.start()
   // A server that is another, or empty, would refer to nothing: what a crash left there takes room, but is never worth the risk.
-  else if (isEmbedded) await keeper.sweep()
-  services.writeOnce.sweep()
+  if (isEmbedded && keeper instanceof OwnMedia) await keeper.sweep()
+  const sweeps = [
+    new Recurring(() => services.writeOnce.sweep(), HOUR_MS),
+    new Recurring(() => files.uploads.sweep(), HOUR_MS),
+    ...(keeper instanceof SharedMedia ? [new Recurring(() => keeper.sweep(), HOUR_MS / 6)] : []),
+  ]
+  for (const each of sweeps) each.start()
   const beside = isEmbedded
     ? undefined
     : maintainBeside(store, model.info, config.modelDir, { content: model.content, blobs: files.blobs })
   return {
     ...services,
     close: async () => {
-      await services.writeOnce.close()
-      await beside?.stop()
+      await Promise.all([...sweeps.map((each) => each.stop()), beside?.stop()])
       await model.close()
       await keeper.settled()
       await store.close()
@@ -205,7 +221,7 @@ export function vectorStoreOf(
 export function connectServices(
   { info, encoder, content, heads }: Pick<ModelHalf, 'info' | 'encoder' | 'content' | 'heads'>,
   plainStore: VectorStore,
-  { blobs, journal, doomed }: Files,
+  { blobs, journal, uploads, doomed }: Files,
   metrics = new Metrics(),
 ): AppDeps & { keeper: OwnMedia | SharedMedia } {
   const store = watchedStore(plainStore, metrics)
@@ -230,6 +246,8 @@ export function connectServices(
     metrics,
     embed: new EmbedService(content, models),
     writeOnce: new WriteOnce(journal),
+    uploads,
+    media: blobs,
     zeroShot: new ZeroShotService(content, models),
     forTenant: remembered(connectTenant),
   }

@@ -7,12 +7,13 @@ import { createSynced, fsyncFolder } from '../durable.ts'
 import { WriteJournal } from '../journal/write-journal.ts'
 import { FolderObjects } from '../objects/folder-objects.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
+import { UploadService } from '../services/uploads.ts'
 import type { DataDir } from './data-dir.ts'
 
 export interface Files {
   blobs: BlobStore
   journal: WriteJournal
-  uploads: ObjectStore
+  uploads: UploadService
   /** Originals to be deleted, where several processes keep them together; undefined where one does. */
   doomed: ObjectStore | undefined
 }
@@ -24,7 +25,7 @@ export function filesIn({ originalsDir, journalDir, uploadsDir }: Folders): File
   return {
     blobs: new BlobStore(new FolderObjects(originalsDir)),
     journal: new WriteJournal(new FolderObjects(journalDir)),
-    uploads: new FolderObjects(uploadsDir),
+    uploads: new UploadService(new FolderObjects(uploadsDir)),
     doomed: undefined,
   }
 }
@@ -35,7 +36,7 @@ export async function sharedFiles(media: NonNullable<Config['media']>): Promise<
   return {
     blobs: new BlobStore(room('originals')),
     journal: new WriteJournal(room('journal')),
-    uploads: room('uploads'),
+    uploads: new UploadService(room('uploads')),
     doomed: room('doomed'),
   }
 }

@@ -32,6 +32,7 @@ import { itemRoutes } from './routes/items.ts'
 import { searchRoutes } from './routes/search.ts'
 import { serviceRoutes } from './routes/service.ts'
 import { similarityRoutes } from './routes/similarity.ts'
+import { uploadRoutes } from './routes/uploads.ts'
 
 export interface AppConfig {
   /** Address it will listen on; on loopback, foreign host names and web pages are refused. */
@@ -71,7 +72,7 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
     frameworkErrors: (error, request, reply) => void bearIdentity(request, reply, error),
   })
   app.removeContentTypeParser('text/plain')
-  app.addContentTypeParser('application/x-ndjson', (_request, body, done) => done(null, body))
+  app.addContentTypeParser(/^(?:application\/x-ndjson|image\/|audio\/)/, (_request, body, done) => done(null, body))
   await app.register(multipart, { limits: formLimits(config.limits) })
   registerUnusedConnections(app)
   registerRequestId(app)
@@ -123,6 +124,7 @@ function addRoutes(app: FastifyInstance, contract: Contract, deps: AppDeps): voi
   itemRoutes(context)
   batchRoutes(context)
   searchRoutes(context)
+  uploadRoutes(context)
   serviceRoutes(context)
 }
 

@@ -16,7 +16,6 @@ import type { VectorStore } from '../vectors/store.ts'
 import type { MediaKeeper } from './media-keeper.ts'
 
 const GRACE_MS = 60 * 60 * 1000
-const SWEEP_EVERY_MS = 10 * 60 * 1000
 /** Hashes asked about at once. */
 const AT_ONCE = 1000
 
@@ -27,8 +26,6 @@ export class SharedMedia implements MediaKeeper {
   readonly #doomed: ObjectStore
   readonly #graceMs: number
   #releasing: Promise<void> = Promise.resolve()
-  #sweeping: Promise<unknown> = Promise.resolve()
-  #timer: NodeJS.Timeout | undefined
 
   constructor(
     blobs: BlobStore,
@@ -64,20 +61,10 @@ export class SharedMedia implements MediaKeeper {
   }
 
   async settled(): Promise<void> {
-    clearInterval(this.#timer)
-    await Promise.all([this.#releasing, this.#sweeping])
+    await this.#releasing
   }
 
-  /** Deletes what is due now and every ten minutes, until `settled`. A failure leaves it to the next time. */
-  start(): void {
-    const sweep = () => {
-      this.#sweeping = this.sweep().catch(() => undefined)
-    }
-    this.#timer = setInterval(sweep, SWEEP_EVERY_MS).unref()
-    sweep()
-  }
-
-  /** @returns how many originals went */
+  /** Deletes what is due. @returns how many originals went */
   async sweep(): Promise<number> {
     let deleted = 0
     for await (const { key, modifiedAtMs } of this.#doomed.list()) {

@@ -40,15 +40,12 @@ export function newAttempt(): Attempt {
 
 /** How long a key is remembered, from its last write on. */
 const KEPT_MS = 24 * 60 * 60 * 1000
-const SWEEP_EVERY_MS = 60 * 60 * 1000
 /** Codes after which it is not certain that nothing was written. */
 const UNCERTAIN = ['internal', 'encoder-unavailable', 'vector-store-unavailable', 'deadline-exceeded', 'overloaded']
 
 export class WriteOnce {
   readonly #journal: WriteJournal
   readonly #busy = new KeyedSerial()
-  #sweeping: NodeJS.Timeout | undefined
-  #lastSweep: Promise<unknown> = Promise.resolve()
 
   constructor(journal: WriteJournal) {
     this.#journal = journal
@@ -100,18 +97,9 @@ export class WriteOnce {
     }
   }
 
-  /** Forgets old keys now and every hour, until `close`. A failure leaves them to the next time. */
-  sweep(): void {
-    const sweep = () => {
-      this.#lastSweep = this.#journal.deleteBefore(Date.now() - KEPT_MS).catch(() => undefined)
-    }
-    this.#sweeping = setInterval(sweep, SWEEP_EVERY_MS).unref()
-    sweep()
-  }
-
-  async close(): Promise<void> {
-    clearInterval(this.#sweeping)
-    await this.#lastSweep
+  /** Deletes the records of old keys. @returns how many */
+  sweep(): Promise<number> {
+    return this.#journal.deleteBefore(Date.now() - KEPT_MS)
   }
 }
 

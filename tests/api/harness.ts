@@ -119,7 +119,9 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const media = new MediaDecoder({ maxPixels: limits.maxImagePixels, maxSeconds: limits.maxAudioSeconds })
   const audio = new AudioPreparer()
   const { fetcher } = options
-  const parts = { encoder, tokenizer, sniff: sniffMedia, media, audio, limits, ...(fetcher && { fetcher }) }
+  const files = options.files ?? filesIn({ ...dataLayout(dir), originalsDir: join(dir, 'blobs') })
+  const { uploads } = files
+  const parts = { encoder, uploads, tokenizer, sniff: sniffMedia, media, audio, limits, ...(fetcher && { fetcher }) }
   const { content, heads } = connectModel(parts)
   const store = new LanceVectorStore(join(dir, 'vectors'))
   const info = {
@@ -132,11 +134,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     createdS: 1_750_000_000,
     limits,
   }
-  const { keeper, ...deps } = connectServices(
-    { info, encoder, content, heads },
-    store,
-    options.files ?? filesIn({ ...dataLayout(dir), originalsDir: join(dir, 'blobs') }),
-  )
+  const { keeper, ...deps } = connectServices({ info, encoder, content, heads }, store, files)
   await keeper.sweep()
   const keys = options.noAuth ? undefined : await KeyRing.open(dir, 0)
   const { host = '127.0.0.1', rateLimit, log, admission, trustedProxies } = options

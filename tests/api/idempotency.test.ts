@@ -161,14 +161,12 @@ describe('a write under a key', () => {
   it('is forgotten a day after it was done', async () => {
     const once = new WriteOnce(journal)
     await once.run(key, async () => 'first')
-    once.sweep()
-    await once.close()
+    await once.sweep()
     expect((await once.run(key, async () => 'second')).answer).toBe('first')
     const [name] = (await readdir(dir, { recursive: true })).filter((each) => each.length > 60)
     const dayAgo = Date.now() / 1000 - 24 * 3600 - 1
     await utimes(join(dir, name!), dayAgo, dayAgo)
-    once.sweep()
-    await once.close()
+    await once.sweep()
     expect((await once.run(key, async () => 'second')).answer).toBe('second')
   })
 })

@@ -1,7 +1,7 @@
 /** `/v1/embeddings`, in OpenAI's shape. */
 import type { Content, EncodedContent } from '../../services/content.ts'
 import { type Body, contentsNamed, readBody } from '../body.ts'
-import { contentOf, contentsOf } from '../content-body.ts'
+import { type Caller, contentOf, contentsOf } from '../content-body.ts'
 import type { Schemas } from '../openapi.ts'
 import { raced } from '../plugins/deadline.ts'
 import type { RouteContext } from '../route.ts'
@@ -10,7 +10,10 @@ export function embeddingRoutes({ add, contract, deps }: RouteContext): void {
   add('createEmbeddings', async (request): Promise<Schemas['EmbeddingsResponse']> => {
     const body = await readBody(request, contract, 'EmbeddingsRequest', 'EmbeddingsForm')
     const options = body.kind === 'json' ? body.json : body.form
-    const encoded = await raced(request.deadline, deps.embed.embed(inputsOf(body), options, request.deadline))
+    const encoded = await raced(
+      request.deadline,
+      deps.embed.embed(inputsOf(body, request.caller), options, request.deadline),
+    )
     const tokens = encoded.reduce((sum, each) => sum + each.tokens, 0)
     return {
       object: 'list',
@@ -21,10 +24,10 @@ export function embeddingRoutes({ add, contract, deps }: RouteContext): void {
   })
 }
 
-function inputsOf(body: Body<'EmbeddingsRequest', 'EmbeddingsForm'>): Content[] {
+function inputsOf(body: Body<'EmbeddingsRequest', 'EmbeddingsForm'>, caller: Caller): Content[] {
   if (body.kind === 'form') return contentsNamed(body.parts, ['file', 'text'])
   const { input } = body.json
-  return Array.isArray(input) ? contentsOf(input, '/input') : [contentOf(input, '/input')]
+  return Array.isArray(input) ? contentsOf(input, '/input', caller) : [contentOf(input, '/input', caller)]
 }
 
 function embeddingOf(encoded: EncodedContent, index: number, format: string | undefined): Schemas['Embedding'] {

@@ -2,7 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Item, ItemDraft, OriginalMedia } from '../../services/index-items.ts'
 import { partsNamed, readBody } from '../body.ts'
-import { contentOf } from '../content-body.ts'
+import { type Caller, contentOf } from '../content-body.ts'
 import { type Contract, invalid, type Schemas } from '../openapi.ts'
 import { raced } from '../plugins/deadline.ts'
 import { HttpProblem } from '../problems.ts'
@@ -16,14 +16,17 @@ export function itemRoutes({ add, contract, deps }: RouteContext): void {
     const body = await readBody(request, contract, 'ItemRequest', 'ItemForm')
     const { id } = body.kind === 'json' ? body.json : body.form
     const { answer, isReplay } = await deps.writeOnce.run(await writeKeyOf(request, body), async (attempt) =>
-      itemBody(collection, await items(request).create(collection, id, draftOf(body), request.deadline, attempt)),
+      itemBody(
+        collection,
+        await items(request).create(collection, id, draftOf(body, request.caller), request.deadline, attempt),
+      ),
     )
     return created(markReplay(reply, isReplay), collection, answer)
   })
   add('putItem', async (request, reply) => {
     const { collection, id } = namesOf(request)
     const body = await readBody(request, contract, 'ItemPutRequest', 'ItemPutForm')
-    const [item, isNew] = await items(request).put(collection, id, draftOf(body), request.deadline)
+    const [item, isNew] = await items(request).put(collection, id, draftOf(body, request.caller), request.deadline)
     const answer = itemBody(collection, item)
     return isNew ? created(reply, collection, answer) : answer
   })
@@ -82,9 +85,9 @@ type ItemBody =
   | { kind: 'json'; json: Schemas['ItemPutRequest'] }
   | { kind: 'form'; form: Schemas['ItemPutForm']; parts: Parameters<typeof partsNamed>[0] }
 
-function draftOf(body: ItemBody): ItemDraft {
+function draftOf(body: ItemBody, caller: Caller): ItemDraft {
   if (body.kind === 'form') return { content: partsNamed(body.parts, ['file', 'text']), metadata: body.form.metadata }
-  return { content: contentOf(body.json.input, '/input'), metadata: body.json.metadata }
+  return { content: contentOf(body.json.input, '/input', caller), metadata: body.json.metadata }
 }
 
 /** A cursor is the last id of the page before, in base64url. */
