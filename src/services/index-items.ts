@@ -14,7 +14,7 @@ import { assertMetadataFits, type CollectionService } from './collections.ts'
 import type { Content, ContentEncoder, ContentPart, MediaInfo } from './content.ts'
 import type { MediaKeeper } from './media-keeper.ts'
 import type { ModelService } from './models.ts'
-import { newAttempt } from './write-once.ts'
+import { type Attempt, newAttempt } from './write-once.ts'
 
 export interface Item {
   id: string
@@ -64,6 +64,8 @@ interface ItemPayload extends Payload {
   truncated: boolean
   metadata: Payload
   createdAt: string
+  /** Which line of which job wrote it. */
+  mark?: string
 }
 
 export class ItemService {
@@ -89,16 +91,20 @@ export class ItemService {
     const itemId = id ?? attempt.id
     // A new id is only looked for to spare the encoding: the store refuses one that is taken itself.
     const before = (id !== undefined || attempt.isRepeat) && (await this.#deps.store.getItem(collection, itemId))
-    if (before) {
-      const item = itemOf(before)
-      if (attempt.isRepeat && item.createdAt === attempt.createdAt) return item
-      throw new DomainError('conflict', `The collection already has an item '${itemId}'.`)
-    }
+    if (before) return ownOrConflict(before, attempt)
     const write = async (item: NewItem & StoredItem) => {
       await this.#deps.store.createItem(collection, item)
       return undefined
     }
-    return this.#write(itemId, draft, signal, write, attempt.createdAt)
+    try {
+      return await this.#write(itemId, draft, signal, write, attempt)
+    } catch (error) {
+      // Another worker may do the same line at this moment.
+      const isTaken = attempt.mark !== undefined && error instanceof DomainError && error.code === 'conflict'
+      const there = isTaken ? await this.#deps.store.getItem(collection, itemId) : undefined
+      if (there === undefined) throw error
+      return ownOrConflict(there, attempt)
+    }
   }
 
   /** @returns the item, and whether there was none of this id. @throws DomainError as `create`, but for `conflict` */
@@ -115,7 +121,7 @@ export class ItemService {
         created = replaced === undefined
         return replaced
       },
-      before && itemOf(before).createdAt,
+      before && { createdAt: itemOf(before).createdAt },
     )
     return [item, created]
   }
@@ -125,7 +131,7 @@ export class ItemService {
     { content, metadata = {} }: ItemDraft,
     signal: AbortSignal | undefined,
     store: (item: NewItem & StoredItem) => Promise<StoredItem | undefined>,
-    createdAt = new Date().toISOString(),
+    { createdAt, mark }: Pick<Attempt, 'createdAt' | 'mark'> = newAttempt(),
   ): Promise<Item> {
     assertMetadataFits(metadata, this.#deps.models.info.limits.maxMetadataBytes)
     const part = await this.#deps.content.local(onlyPart(content), signal)
@@ -133,7 +139,14 @@ export class ItemService {
     const { modality, points, media, truncated } = await this.#deps.content.encodePart(part, signal)
     signal?.throwIfAborted()
     const segments = points.map((point) => point.segment).filter((segment) => segment !== undefined)
-    const payload: ItemPayload = { bytes: bytes.length, media, truncated, metadata, createdAt }
+    const payload: ItemPayload = {
+      bytes: bytes.length,
+      media,
+      truncated,
+      metadata,
+      createdAt,
+      ...(mark !== undefined && { mark }),
+    }
     const item = await this.#deps.keeper.keep(bytes, async (sha256) => {
       const stored = { id, modality, sha256, payload, segments, points }
       return { stored, replaced: await store(stored) }
@@ -208,6 +221,14 @@ function onlyPart(content: Content): ContentPart {
     throw new DomainError('unprocessable-content', message)
   }
   return part
+}
+
+/** What an earlier attempt wrote is its answer; what anyone else did is in its way. @throws DomainError `conflict` */
+function ownOrConflict(there: StoredItem, { createdAt, isRepeat, mark }: Attempt): Item {
+  const written = there.payload as ItemPayload
+  const mayBeOwn = isRepeat || mark !== undefined
+  if (mayBeOwn && written.createdAt === createdAt && written.mark === mark) return itemOf(there)
+  throw new DomainError('conflict', `The collection already has an item '${there.id}'.`)
 }
 
 function found(item: StoredItem | undefined, id: string): StoredItem {

@@ -29,6 +29,8 @@ export interface Attempt {
   createdAt: string
   /** Whether an earlier attempt may have written already; what it wrote bears `createdAt`. */
   isRepeat: boolean
+  /** Kept with an item, beside its id and time, where one request makes many at the same time: a line of a job. */
+  mark?: string
 }
 
 export function newAttempt(): Attempt {
@@ -39,7 +41,14 @@ export function newAttempt(): Attempt {
 const KEPT_MS = 24 * 60 * 60 * 1000
 const SWEEP_EVERY_MS = 60 * 60 * 1000
 /** Codes after which it is not certain that nothing was written. */
-const UNCERTAIN = ['internal', 'encoder-unavailable', 'vector-store-unavailable', 'deadline-exceeded', 'overloaded']
+const UNCERTAIN = [
+  'internal',
+  'encoder-unavailable',
+  'vector-store-unavailable',
+  'queue-unavailable',
+  'deadline-exceeded',
+  'overloaded',
+]
 
 export class WriteOnce {
   readonly #journal: WriteJournal
@@ -111,7 +120,7 @@ function reused(): DomainError {
 }
 
 /** RFC 9562 version 7: 48 bits of ms since 1970, then chance; ids made later sort later. */
-function timeOrderedId(): string {
+export function timeOrderedId(): string {
   const bytes = randomBytes(16)
   bytes.writeUIntBE(Date.now(), 0, 6)
   bytes[6] = (bytes[6]! & 0x0f) | 0x70

@@ -6,7 +6,7 @@ import { invalid, type Schemas } from '../openapi.ts'
 import { raced } from '../plugins/deadline.ts'
 import type { RouteContext } from '../route.ts'
 import { boxBody } from './heads.ts'
-import { mediaUrlOf } from './items.ts'
+import { mediaUrlOf } from '../item-body.ts'
 
 export function searchRoutes({ add, contract, deps }: RouteContext): void {
   add('searchCollection', async (request, reply): Promise<Schemas['SearchResponse']> => {
