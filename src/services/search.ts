@@ -10,7 +10,6 @@ import type { Hit, Payload, SearchQuery, Segment, VectorStore } from '../vectors
 import type { CollectionService } from './collections.ts'
 import { type Content, type ContentEncoder, meanOf } from './content.ts'
 import { diversified } from './diversity.ts'
-import type { ModelService } from './models.ts'
 import type { GroundedHit, PointingService } from './pointing.ts'
 
 export interface SearchRequest {
@@ -45,7 +44,6 @@ export interface SearchServiceDeps {
   content: ContentEncoder
   store: VectorStore
   collections: CollectionService
-  models: ModelService
   pointing: PointingService
 }
 
@@ -69,8 +67,8 @@ export class SearchService {
    *   `ContentEncoder.encode`, and where `ground` is given those of `PointingService`
    */
   async search(collection: string, request: SearchRequest, signal?: AbortSignal): Promise<SearchHit[]> {
-    const { models, collections, pointing } = this.#deps
-    models.assertMade(await collections.get(collection))
+    const { collections, pointing } = this.#deps
+    await collections.assertUsable(collection)
     assertFewEnough(request)
     const phrase = request.ground === undefined ? undefined : phraseOf(request.ground, request.query)
     if (phrase !== undefined) pointing.assertPoints(request.limit)

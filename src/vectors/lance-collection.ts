@@ -9,6 +9,7 @@
 import type { Index, Table } from '@lancedb/lancedb'
 import type { Schema } from 'apache-arrow'
 import { DomainError } from '../errors.ts'
+import type { Gate } from '../gate.ts'
 import { Gathering } from '../gathering.ts'
 import { Serial } from '../serial.ts'
 import type { Filter } from './filter.ts'
@@ -20,8 +21,9 @@ import type { Collection, Hit, ListQuery, NewCollection, NewItem, SearchQuery, S
 import { guarded, noSuchCollection } from './store-errors.ts'
 
 /** Writes between compactions: few enough that a scan opens few files, more for large tables, which cost more to rewrite. */
-const MIN_WRITES_PER_COMPACTION = 64
+const MIN_WRITES_PER_COMPACTION = 16
 const MAX_WRITES_PER_COMPACTION = 512
+const ROWS_PER_WRITE = 1000
 /** From this size a scan for one id costs more than looking it up in an index. */
 const ROWS_WORTH_AN_INDEX = 10_000
 /** Parts of the vector index, all of which are searched: some for each core, few enough to cost nothing themselves. */
@@ -36,6 +38,13 @@ interface Save {
   item: NewItem
   /** Else an id that is there is a conflict. */
   mayReplace: boolean
+}
+
+/** What the tables of a store share. */
+export interface Shared {
+  indices: Indices
+  /** Lance runs each scan on all cores: more at once are not faster, but hold memory and starve whoever else works here. */
+  scans: Gate
 }
 
 /** By column, what a large table is indexed with. */
@@ -53,22 +62,22 @@ export class LanceCollection {
   })
   readonly #table: Table
   readonly #files: DurableTree
-  readonly #indices: Indices
+  readonly #shared: Shared
   #writesSinceCompaction = 0
   #closed = false
 
-  private constructor(description: NewCollection, table: Table, files: DurableTree, indices: Indices) {
+  private constructor(description: NewCollection, table: Table, files: DurableTree, shared: Shared) {
     this.description = description
     this.#table = table
     this.#files = files
-    this.#indices = indices
+    this.#shared = shared
   }
 
-  static async open(table: Table, path: string, indices: Indices): Promise<LanceCollection> {
+  static async open(table: Table, path: string, shared: Shared): Promise<LanceCollection> {
     const files = new DurableTree(path)
     await files.sync()
     const schema = await table.schema()
-    const collection = new LanceCollection(collectionOf(schema), table, files, indices)
+    const collection = new LanceCollection(collectionOf(schema), table, files, shared)
     assertCurrent(collection.description, schema)
     const { fragmentStats } = await table.stats()
     collection.#countWrites(fragmentStats.numFragments)
@@ -156,7 +165,7 @@ export class LanceCollection {
   }
 
   list({ afterId, limit, filter }: ListQuery): Promise<StoredItem[]> {
-    return this.#read(async () => {
+    return this.#scan(async () => {
       const after = afterId === undefined ? '' : ` AND item_id > ${sqlString(afterId)}`
       const page = await this.#table
         .query()
@@ -176,7 +185,7 @@ export class LanceCollection {
 
   /** Points come best first; more are fetched until enough different items are among them, or no point is left. */
   search(query: SearchQuery): Promise<Hit[]> {
-    return this.#read(async () => {
+    return this.#scan(async () => {
       const wanted = query.offset + query.limit
       for (let points = wanted * 2; ; points *= 4) {
         const rows = await this.#nearest(query, points)
@@ -241,6 +250,10 @@ export class LanceCollection {
     this.#countWrites(1)
   }
 
+  #scan<T>(task: () => Promise<T>): Promise<T> {
+    return this.#shared.scans.run(() => this.#read(task))
+  }
+
   async #read<T>(task: () => Promise<T>): Promise<T> {
     this.#assertOpen()
     try {
@@ -265,7 +278,7 @@ export class LanceCollection {
   async #compact(): Promise<void> {
     if (this.#closed) return
     const rows = await this.#table.countRows()
-    const due = Math.min(MAX_WRITES_PER_COMPACTION, Math.max(MIN_WRITES_PER_COMPACTION, rows / 200))
+    const due = Math.min(MAX_WRITES_PER_COMPACTION, Math.max(MIN_WRITES_PER_COMPACTION, rows / ROWS_PER_WRITE))
     if (this.#writesSinceCompaction < due) return
     this.#writesSinceCompaction = 0
     await this.#index()
@@ -278,7 +291,7 @@ export class LanceCollection {
   async #index(): Promise<void> {
     if (this.#closed || (await this.#table.countRows()) < ROWS_WORTH_AN_INDEX) return
     const indexed = (await this.#table.listIndices()).flatMap(({ columns }) => columns)
-    for (const [column, config] of Object.entries(this.#indices))
+    for (const [column, config] of Object.entries(this.#shared.indices))
       if (!indexed.includes(column)) await this.#table.createIndex(column, { config: config() })
     await this.#files.sync()
   }

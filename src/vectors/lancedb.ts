@@ -4,8 +4,10 @@
  *
  * Writers of a collection run one after another; readers see the last committed version. Source: LanceDB 0.33 API.
  */
+import { availableParallelism } from 'node:os'
 import { type Connection, connect, Index, type Table } from '@lancedb/lancedb'
 import { DomainError } from '../errors.ts'
+import { Gate } from '../gate.ts'
 import { Serial } from '../serial.ts'
 import { DurableTree, fsyncPath } from './fsync-tree.ts'
 import { type Indices, LanceCollection, PARTITIONS } from './lance-collection.ts'
@@ -26,6 +28,7 @@ const INDICES: Indices = {
 export class LanceVectorStore implements MaintainedStore {
   readonly migrations: readonly Migration[] = [facts(this)]
   readonly #folder: LanceFolder
+  readonly #shared = { indices: INDICES, scans: new Gate(2 * availableParallelism()) }
   readonly #collections = new Map<string, Promise<LanceCollection>>()
   readonly #registry = new Serial()
   #connections: Promise<{ now: Connection; next: Connection }> | undefined
@@ -59,6 +62,10 @@ export class LanceVectorStore implements MaintainedStore {
 
   async getCollection(name: string): Promise<Collection | undefined> {
     return (await this.#find(name))?.info()
+  }
+
+  async describeCollection(name: string): Promise<NewCollection | undefined> {
+    return (await this.#find(name))?.description
   }
 
   deleteCollection(name: string): Promise<boolean> {
@@ -224,7 +231,7 @@ export class LanceVectorStore implements MaintainedStore {
   }
 
   #collectionOf(table: Table, path: string): Promise<LanceCollection> {
-    return LanceCollection.open(table, path, INDICES)
+    return LanceCollection.open(table, path, this.#shared)
   }
 
   /** Finishes what was begun with the table and closes it. */

@@ -56,6 +56,10 @@ export class QdrantVectorStore implements MaintainedStore {
     })
   }
 
+  describeCollection(name: string): Promise<NewCollection | undefined> {
+    return this.catalog.get(name)
+  }
+
   async deleteCollection(name: string): Promise<boolean> {
     return (await undefinedIfGone(() => this.catalog.delete(name))) ?? false
   }

@@ -102,6 +102,8 @@ export interface VectorStore {
   /** In order of name. */
   listCollections(): Promise<Collection[]>
   getCollection(name: string): Promise<Collection | undefined>
+  /** The same without its size, which has to be counted: what every search and write asks for. */
+  describeCollection(name: string): Promise<NewCollection | undefined>
   /** @returns whether there was one */
   deleteCollection(name: string): Promise<boolean>
 

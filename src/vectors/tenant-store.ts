@@ -55,6 +55,11 @@ export class TenantVectorStore implements VectorStore {
     return collection && this.#bare(collection)
   }
 
+  async describeCollection(name: string): Promise<NewCollection | undefined> {
+    const collection = await this.#store.describeCollection(this.#storedName(name))
+    return collection && this.#bare(collection)
+  }
+
   deleteCollection(name: string): Promise<boolean> {
     return this.#store.deleteCollection(this.#storedName(name))
   }
@@ -105,7 +110,7 @@ export class TenantVectorStore implements VectorStore {
     return this.#prefix + name
   }
 
-  #bare(collection: Collection): Collection {
+  #bare<T extends NewCollection>(collection: T): T {
     return { ...collection, name: collection.name.slice(this.#prefix.length) }
   }
 }
