@@ -4,6 +4,7 @@
  */
 import { isIP } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { type MediaLocation, mediaLocationOf } from './media-location.ts'
 import { MODALITIES, type Modality } from './modality.ts'
 import { type Admission, DEFAULT_ADMISSION, DEFAULT_LIMITS, type Limits } from './services/limits.ts'
 import { QUANTIZATIONS, type Quantization } from './vectors/qdrant-quantization.ts'
@@ -22,6 +23,10 @@ export interface Config {
   qdrantApiKey: string | undefined
   /** How Qdrant keeps vectors small for searching. */
   qdrantQuantization: Quantization
+  /** Where originals, uploads and the journal of writes are kept with other processes; undefined for the data folder. */
+  media: MediaLocation | undefined
+  /** Keys as text, or the file that they are in; undefined for `keys.json` of the data folder. */
+  keys: { text: string } | { file: string } | undefined
   /** Addresses of the encoder services; none to run the model in this process. */
   encoderUrls: readonly string[]
   /** What the API and its encoder services know and nobody else. */
@@ -93,6 +98,8 @@ export function loadConfig(
     qdrantUrl: qdrantUrlOf(env.QDRANT_URL || undefined, wrong),
     qdrantApiKey: env.QDRANT_API_KEY || undefined,
     qdrantQuantization: quantizationOf(env.QDRANT_QUANTIZATION || 'none', wrong),
+    media: mediaOf(env.MEDIA_URL || undefined, wrong),
+    keys: keysOf(env, wrong),
     encoderUrls: Object.freeze(encoderUrlsOf(env, wrong)),
     encoderSecret: secretOf(env.ENCODER_SECRET || undefined, wrong),
     queueUrl: queueUrlOf(env.QUEUE_URL || undefined, wrong),
@@ -189,6 +196,22 @@ function qdrantUrlOf(text: string | undefined, wrong: string[]): string | undefi
   if (!isPlain)
     wrong.push('QDRANT_URL must be an address such as http://127.0.0.1:6333, without user, query or fragment.')
   return text
+}
+
+function mediaOf(text: string | undefined, wrong: string[]): MediaLocation | undefined {
+  const location = text === undefined ? undefined : mediaLocationOf(text)
+  if (text !== undefined && location === undefined)
+    wrong.push(
+      'MEDIA_URL must be like s3://bucket/prefix, with ?endpoint=http://127.0.0.1:9000 for a server that is not AWS ' +
+        '(also region=… and path_style=0 or 1), or like file:///mnt/media.',
+    )
+  return location
+}
+
+function keysOf({ ONEPEACE_KEYS, ONEPEACE_KEYS_FILE }: NodeJS.ProcessEnv, wrong: string[]): Config['keys'] {
+  if (ONEPEACE_KEYS && ONEPEACE_KEYS_FILE) wrong.push('Only one of ONEPEACE_KEYS and ONEPEACE_KEYS_FILE can be given.')
+  if (ONEPEACE_KEYS) return { text: ONEPEACE_KEYS }
+  return ONEPEACE_KEYS_FILE ? { file: ONEPEACE_KEYS_FILE } : undefined
 }
 
 /** Separated by commas. Messages do not repeat an address: it may hold a password. */

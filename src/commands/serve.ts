@@ -16,7 +16,7 @@ export interface ServeFlags extends ConfigFlags {
 
 export async function serve(flags: ServeFlags): Promise<void> {
   const config = loadConfig(flags)
-  const keys = config.noAuth ? undefined : await KeyRing.open(config.dataDir)
+  const keys = config.noAuth ? undefined : await openKeys(config)
   await assertSafe(config.host, keys)
   const stopTracing = config.tracing ? (await import('../telemetry/tracing.ts')).startTracing('onepeace') : undefined
   const services = await openServices(config)
@@ -34,13 +34,24 @@ export async function serve(flags: ServeFlags): Promise<void> {
     await services.close()
     throw error
   }
-  console.log(`onepeace is listening on ${url} with the model ${services.models.info.name}; data in ${config.dataDir}.`)
+  console.log(`onepeace is listening on ${url} with the model ${services.models.info.name}; ${placesOf(config)}.`)
   if (!flags.samples) return
   try {
     await showSamples(services, url, stopping)
   } catch (error) {
     if (!stopping.aborted) throw error // else what it broke off goes on at the next start
   }
+}
+
+function openKeys({ keys, dataDir }: Config): Promise<KeyRing> {
+  if (keys === undefined) return KeyRing.open(dataDir)
+  return 'text' in keys ? KeyRing.ofText(keys.text) : KeyRing.ofFile(keys.file)
+}
+
+function placesOf({ dataDir, qdrantUrl, media }: Config): string {
+  if (media === undefined) return `data in ${dataDir}`
+  const originals = media.kind === 's3' ? `the bucket ${media.bucket}` : media.dir
+  return `${qdrantUrl === undefined ? `vectors in ${dataDir}` : 'vectors in Qdrant'}, originals in ${originals}`
 }
 
 /** Without keys, whoever reaches the port may read and write: on any address but loopback that must be asked for. */

@@ -41,6 +41,7 @@ import { jobRoutes } from './routes/jobs.ts'
 import { searchRoutes } from './routes/search.ts'
 import { serviceRoutes } from './routes/service.ts'
 import { similarityRoutes } from './routes/similarity.ts'
+import { uploadRoutes } from './routes/uploads.ts'
 
 export interface AppConfig {
   /** Address it will listen on; on loopback, foreign host names and web pages are refused. */
@@ -80,7 +81,7 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
     frameworkErrors: (error, request, reply) => void bearIdentity(request, reply, error),
   })
   app.removeContentTypeParser('text/plain')
-  app.addContentTypeParser('application/x-ndjson', (_request, body, done) => done(null, body))
+  app.addContentTypeParser(/^(?:application\/x-ndjson|image\/|audio\/)/, (_request, body, done) => done(null, body))
   await app.register(multipart, { limits: formLimits(config.limits) })
   registerUnusedConnections(app)
   registerRequestId(app)
@@ -135,6 +136,7 @@ function addRoutes(app: FastifyInstance, contract: Contract, deps: AppDeps): voi
   importRoutes(context)
   jobRoutes(context)
   searchRoutes(context)
+  uploadRoutes(context)
   serviceRoutes(context)
 }
 

@@ -245,8 +245,8 @@ export interface paths {
         put?: never;
         /**
          * Embed and keep any number of things, later
-         * @description One item a line, in a body of any length (chunked if its length is not known), or a manifest of up to 10,000 items in JSON. An
-         *     item holds its content, or says with `url` where it is. The answer comes when the whole source is on disk: a job, which
+         * @description One item a line, in a body of any length (chunked if its length is not known), or a manifest in JSON: up to 10,000 items, or an
+         *     upload that holds the lines. An item holds its content, or says with `url` where it is. The answer comes when the whole source is on disk: a job, which
          *     workers do in large batches, however often they die meanwhile. Each line is kept once; a line that fails, fails alone, and is told
          *     at the job's `errors`. A line without an `id` gets one that sorts by job and line; an `id` that is taken is a failed line.
          *     `created_at` of the items is that of the job. Blank lines are skipped. A tenant may have 100 jobs that are not finished; one more
@@ -345,6 +345,49 @@ export interface paths {
          *     A form makes all its `file` and `text` fields, in order, the parts of one query; `weight`, if given, once a part.
          */
         post: operations["searchCollection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Announce a file that is sent ahead
+         * @description For files that are larger than a request may be, or that should not pass through the service. The answer says where the
+         *     file goes and with which headers; its length, type and, if it was given, hash are bound to that address, and checked again
+         *     when the file is used: as the part `{"type": "upload", "upload": {"id": …}}`, wherever content is taken, for a day.
+         */
+        post: operations["createUpload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/uploads/{upload}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Send a file ahead
+         * @description Where the service keeps files itself, the `url` of an upload leads here, and needs a key like any other request. Sent again,
+         *     the file replaces the one before. Where files are in a bucket, this is a 404.
+         */
+        put: operations["putUpload"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -564,8 +607,21 @@ export interface components {
             /** @description `data:[<MIME type>];base64,<data>`, where the bytes and not the MIME type decide; or `https://…` or `http://…`, which is fetched: ports 80 and 443 of the public internet only, every redirect checked again, within 10 s and 32 MiB. An address that may not be fetched is a 400, one that cannot be a 422. */
             url: string;
         };
+        UploadId: string;
+        /** an upload part */
+        UploadPart: {
+            /** @constant */
+            type: "upload";
+            /** @description A picture or sound that was sent ahead, see `/v1/uploads`. */
+            upload: {
+                id: components["schemas"]["UploadId"];
+            };
+            weight?: components["schemas"]["Weight"];
+        };
+        /** a picture */
+        PicturePart: components["schemas"]["ImageUrlPart"] | components["schemas"]["UploadPart"];
         /** a part */
-        Part: components["schemas"]["TextPart"] | components["schemas"]["ImageUrlPart"] | components["schemas"]["AudioUrlPart"] | components["schemas"]["InputAudioPart"];
+        Part: components["schemas"]["TextPart"] | components["schemas"]["ImageUrlPart"] | components["schemas"]["AudioUrlPart"] | components["schemas"]["InputAudioPart"] | components["schemas"]["UploadPart"];
         /** weighted parts */
         WeightedContent: {
             /** @description They make one vector: the weighted sum of their unit vectors, normalised. None, or a sum of zero, is a 422. */
@@ -685,7 +741,7 @@ export interface components {
             model: string;
         };
         GroundRequest: {
-            image: components["schemas"]["ImageUrlPart"];
+            image: components["schemas"]["PicturePart"];
             phrases: components["schemas"]["Labels"];
             head?: components["schemas"]["HeadName"];
         };
@@ -723,7 +779,7 @@ export interface components {
             model: string;
         };
         SegmentRequest: {
-            image: components["schemas"]["ImageUrlPart"];
+            image: components["schemas"]["PicturePart"];
             head?: components["schemas"]["HeadName"];
         };
         /** @description Exactly one `file`. */
@@ -775,6 +831,37 @@ export interface components {
             model: string;
         };
         CollectionName: string;
+        UploadRequest: {
+            /** @description Length of the file; at most `max_upload_bytes` of `/v1/models`. */
+            bytes: number;
+            /** @description A picture's or a sound's, which its bytes have to agree with; or `application/x-ndjson`. */
+            media_type: string;
+            /** @description Of the file, if it is known; no other is taken then. */
+            sha256?: string;
+        };
+        Upload: {
+            id: components["schemas"]["UploadId"];
+            /** @constant */
+            method: "PUT";
+            /** @description Where the file goes: absolute for a bucket, which wants no key; else a path of this service, which wants one. */
+            url: string;
+            /** @description To be sent with the file as they are, besides its length. */
+            headers: {
+                [key: string]: string;
+            };
+            bytes: number;
+            media_type: string;
+            /**
+             * Format: date-time
+             * @description Until when the file can be sent.
+             */
+            expires_at: string;
+            /**
+             * Format: date-time
+             * @description Until when it can be used.
+             */
+            usable_until: string;
+        };
         /** @description Any JSON object, at most 64 KiB and 32 levels deep; given back as it is. */
         Metadata: {
             [key: string]: unknown;
@@ -997,8 +1084,13 @@ export interface components {
          * @description As for a single item, or with `url` in place of `input`.
          */
         ImportItem: components["schemas"]["ItemRequest"] | components["schemas"]["ImportUrl"];
+        /** @description Either `items`, or an upload that is NDJSON. */
         ImportManifest: {
-            items: components["schemas"]["ImportItem"][];
+            items?: components["schemas"]["ImportItem"][];
+            /** @description Sent ahead as `application/x-ndjson`; each line is an item. */
+            upload?: {
+                id: components["schemas"]["UploadId"];
+            };
         };
         /**
          * @description `queued`: nothing is begun. `running`. `completed`: everything was tried; `counts` tells how it went. `failed`: what was asked for with `Prefer: respond-async` met a problem, `error`. `cancelled`.
@@ -1094,6 +1186,8 @@ export interface components {
             /** @description For one fetch, redirects included. */
             fetch_timeout_ms: number;
             max_metadata_bytes: number;
+            /** @description Of one file that is sent ahead. */
+            max_upload_bytes: number;
         };
         ModelList: {
             /** @constant */
@@ -2271,6 +2365,87 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Unprocessable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    createUpload: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
+                "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UploadRequest"];
+            };
+        };
+        responses: {
+            /** @description Where to send it. */
+            201: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "server-timing": components["headers"]["ServerTiming"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upload"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            405: components["responses"]["MethodNotAllowed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    putUpload: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
+                "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
+            };
+            path: {
+                upload: components["schemas"]["UploadId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "image/*": unknown;
+                "audio/*": unknown;
+                "application/x-ndjson": unknown;
+            };
+        };
+        responses: {
+            /** @description It is kept, on disk. */
+            204: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "server-timing": components["headers"]["ServerTiming"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

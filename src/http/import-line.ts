@@ -2,7 +2,7 @@
 import type { LineFailure } from '../jobs/job-records.ts'
 import type { ItemDraft } from '../services/index-items.ts'
 import { TOO_LONG_LINE } from '../services/jobs.ts'
-import { contentOf } from './content-body.ts'
+import { type Caller, contentOf } from './content-body.ts'
 import type { Line } from './ndjson.ts'
 import { type Contract, invalid } from './openapi.ts'
 import { HttpProblem, problemOf } from './problems.ts'
@@ -21,10 +21,10 @@ export function jsonOfLine(line: Line): unknown {
 export function lineFormat(contract: Contract) {
   return {
     /** @throws HttpProblem `invalid-request`, `payload-too-large` */
-    read(line: Uint8Array): { id?: string | undefined; draft: ItemDraft } {
+    read(line: Uint8Array, caller: Caller): { id?: string | undefined; draft: ItemDraft } {
       const isTooLong = line.length === TOO_LONG_LINE.length && line[0] === TOO_LONG_LINE[0]
       const { id, metadata, ...item } = contract.check('ImportItem', jsonOfLine(isTooLong ? undefined : line))
-      if ('input' in item) return { id, draft: { content: contentOf(item.input, '/input'), metadata } }
+      if ('input' in item) return { id, draft: { content: contentOf(item.input, '/input', caller), metadata } }
       return { id, draft: { content: [{ kind: 'remote', url: item.url, weight: 1 }], metadata } }
     },
     failureOf(error: unknown): LineFailure {

@@ -40,4 +40,3 @@ function mediaBody({ mimeType, format, ...more }: Item['media']): Schemas['Media
     ...(more.channels !== undefined && { channels: more.channels }),
   }
 }
-

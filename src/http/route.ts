@@ -8,6 +8,7 @@ import type { ItemService } from '../services/index-items.ts'
 import type { JobService } from '../services/jobs.ts'
 import type { ModelService } from '../services/models.ts'
 import type { SearchService } from '../services/search.ts'
+import type { UploadService } from '../services/uploads.ts'
 import type { WriteOnce } from '../services/write-once.ts'
 import type { ZeroShotService } from '../services/zero-shot.ts'
 import type { Metrics } from './metrics.ts'
@@ -21,6 +22,9 @@ export interface AppDeps {
   content: Pick<ContentEncoder, 'local'>
   metrics: Metrics
   writeOnce: WriteOnce
+  uploads: UploadService
+  /** Where originals are. */
+  media: { ready(): Promise<void> }
   /** The services that see the collections of one tenant, `request.caller.tenant`, and no others. */
   forTenant(tenant: string): TenantServices
 }

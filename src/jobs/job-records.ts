@@ -13,7 +13,7 @@
  * A part's outcome has its counts in its name: a listing tells how far a job is. Should a part be done twice, at once even, the first by
  * name counts, for everyone who looks.
  */
-import type { ObjectStore } from '../objects/object-store.ts'
+import { type ObjectStore, told } from '../objects/object-store.ts'
 
 export type JobKind = 'import' | 'embeddings' | 'item'
 
@@ -97,23 +97,23 @@ export class JobRecords {
   async putPart(source: string, part: number, { firstLine, lines }: Part): Promise<void> {
     const newline = Uint8Array.of(NEWLINE)
     const head = Buffer.from(`${firstLine}\n`)
-    await this.#objects.put(partKey(source, part), Buffer.concat([head, ...lines.flatMap((line) => [line, newline])]))
+    await this.#write(partKey(source, part), Buffer.concat([head, ...lines.flatMap((line) => [line, newline])]))
   }
 
   async getPart(source: string, part: number): Promise<Part | undefined> {
-    const bytes = await this.#objects.get(partKey(source, part))
+    const bytes = await this.#read(partKey(source, part))
     if (bytes === undefined) return undefined
     const [head, ...lines] = linesIn(bytes)
     return { firstLine: Number(head), lines }
   }
 
   async deleteSource(source: string): Promise<void> {
-    await this.#objects.deleteAll(`sources/${source}/`)
+    await this.#deleteAll(`sources/${source}/`)
   }
 
   /** The job exists, and is found as one that has not ended, once this resolves. */
   async create(job: JobRequest): Promise<void> {
-    await this.#objects.put(openKey(job), '')
+    await this.#write(openKey(job), '')
     await this.#put(requestKey(job), job)
   }
 
@@ -123,32 +123,29 @@ export class JobRecords {
 
   /** Ids of a tenant's jobs, oldest first. */
   async ids(tenant: string): Promise<string[]> {
-    const ids: string[] = []
-    for await (const key of this.#objects.list(`jobs/${tenant}/`)) ids.push(key.split('/')[2]!)
-    return ids
+    return (await this.#keys(`jobs/${tenant}/`)).map((key) => key.split('/')[2]!)
   }
 
   /** Jobs of all tenants. */
-  async *all(): AsyncGenerator<OpenJob> {
-    for await (const key of this.#objects.list('jobs/')) {
+  async all(): Promise<OpenJob[]> {
+    return (await this.#keys('jobs/')).map((key) => {
       const [, tenant, id] = key.split('/')
-      yield { tenant: tenant!, id: id! }
-    }
+      return { tenant: tenant!, id: id! }
+    })
   }
 
   /** Those that have not ended, or are just being made. @param tenant all tenants' if absent */
   async open(tenant?: string): Promise<OpenJob[]> {
-    const jobs: OpenJob[] = []
-    for await (const key of this.#objects.list('open/')) {
+    const keys = await this.#keys(tenant === undefined ? 'open/' : `open/${tenant}.`)
+    return keys.map((key) => {
       const [of = '', id = ''] = key.slice('open/'.length).split('.')
-      if (tenant === undefined || of === tenant) jobs.push({ tenant: of, id })
-    }
-    return jobs
+      return { tenant: of, id }
+    })
   }
 
   async start(job: OpenJob): Promise<void> {
     const key = `${folderOf(job)}started`
-    if ((await this.#objects.get(key)) === undefined) await this.#put(key, { at: new Date().toISOString() })
+    if ((await this.#read(key)) === undefined) await this.#put(key, { at: new Date().toISOString() })
   }
 
   /** When its first part was begun. */
@@ -158,14 +155,14 @@ export class JobRecords {
 
   async finishPart(job: OpenJob, part: number, outcome: PartOutcome): Promise<void> {
     const { succeeded, failed } = outcome
-    await this.#put(`${folderOf(job)}done/${numbered(part)}.${succeeded}.${failed.length}`, failed)
+    await this.#put(`${doneFolderOf(job)}${numbered(part)}.${succeeded}.${failed.length}`, failed)
   }
 
-  /** Parts that are done, by number. @param from the first that is wanted */
-  async doneParts(job: OpenJob, from = 0): Promise<DonePart[]> {
-    const folder = `${folderOf(job)}done/`
+  /** Parts that are done, by number. */
+  async doneParts(job: OpenJob): Promise<DonePart[]> {
+    const folder = doneFolderOf(job)
     const parts: DonePart[] = []
-    for await (const key of this.#objects.list(folder, folder + numbered(from))) {
+    for (const key of await this.#keys(folder)) {
       const [part = 0, succeeded = 0, failed = 0] = key.slice(folder.length).split('.').map(Number)
       if (parts.at(-1)?.part !== part) parts.push({ part, succeeded, failed, key })
     }
@@ -173,10 +170,7 @@ export class JobRecords {
   }
 
   async isDone(job: OpenJob, part: number): Promise<boolean> {
-    const folder = `${folderOf(job)}done/`
-    for await (const key of this.#objects.list(folder, folder + numbered(part)))
-      return key.startsWith(`${folder}${numbered(part)}.`)
-    return false
+    return (await this.#keys(`${doneFolderOf(job)}${numbered(part)}.`)).length > 0
   }
 
   /** Which lines of a part failed. */
@@ -204,15 +198,15 @@ export class JobRecords {
   /** The end, after which it is no longer open, and what it was made of is gone. */
   async end(job: JobRequest, end: JobEnd): Promise<void> {
     const key = `${folderOf(job)}end`
-    if ((await this.#objects.get(key)) === undefined) await this.#put(key, end)
+    if ((await this.#read(key)) === undefined) await this.#put(key, end)
     await this.close(job)
   }
 
   /** What is left to do once the end is written. */
   async close(job: Pick<JobRequest, 'tenant' | 'id' | 'source'>): Promise<void> {
     await this.deleteSource(job.source)
-    await this.#objects.deleteAll(`${folderOf(job)}trying/`)
-    await this.#objects.delete(openKey(job))
+    await this.#deleteAll(`${folderOf(job)}trying/`)
+    await this.#delete(openKey(job))
   }
 
   getEnd(job: OpenJob): Promise<JobEnd | undefined> {
@@ -220,25 +214,49 @@ export class JobRecords {
   }
 
   async delete(job: OpenJob): Promise<void> {
-    await this.#objects.delete(requestKey(job))
-    await this.#objects.deleteAll(folderOf(job))
-    await this.#objects.delete(openKey(job))
+    await this.#delete(requestKey(job))
+    await this.#deleteAll(folderOf(job))
+    await this.#delete(openKey(job))
   }
 
   /** Names of all sources. */
   async sources(): Promise<Set<string>> {
-    const sources = new Set<string>()
-    for await (const key of this.#objects.list('sources/')) sources.add(key.split('/')[1]!)
-    return sources
+    return new Set((await this.#keys('sources/')).map((key) => key.split('/')[1]!))
   }
 
   async #get<T>(key: string): Promise<T | undefined> {
-    const bytes = await this.#objects.get(key)
+    const bytes = await this.#read(key)
     return bytes && (JSON.parse(bytes.toString()) as T)
   }
 
   #put(key: string, value: unknown): Promise<void> {
-    return this.#objects.put(key, JSON.stringify(value))
+    return this.#write(key, JSON.stringify(value))
+  }
+
+  #write(key: string, bytes: Uint8Array | string): Promise<void> {
+    return told('The record of a job could not be written', this.#objects.put(key, bytes))
+  }
+
+  #read(key: string): Promise<Buffer | undefined> {
+    return told('The record of a job could not be read', this.#objects.get(key))
+  }
+
+  #delete(key: string): Promise<void> {
+    return told('The record of a job could not be deleted', this.#objects.delete(key))
+  }
+
+  async #deleteAll(prefix: string): Promise<void> {
+    for (const key of await this.#keys(prefix)) await this.#delete(key)
+  }
+
+  /** In code point order. */
+  #keys(prefix: string): Promise<string[]> {
+    const listed = async () => {
+      const keys: string[] = []
+      for await (const { key } of this.#objects.list(prefix)) keys.push(key)
+      return keys.sort()
+    }
+    return told('The records of jobs could not be listed', listed())
   }
 }
 
@@ -256,6 +274,7 @@ function linesIn(bytes: Buffer): Buffer[] {
 
 const requestKey = ({ tenant, id }: OpenJob): string => `jobs/${tenant}/${id}`
 const folderOf = ({ tenant, id }: OpenJob): string => `progress/${tenant}/${id}/`
+const doneFolderOf = (job: OpenJob): string => `${folderOf(job)}done/`
 const openKey = ({ tenant, id }: OpenJob): string => `open/${tenant}.${id}`
 const partKey = (source: string, part: number): string => `sources/${source}/${numbered(part)}`
 

@@ -82,9 +82,7 @@ export class RedisQueue implements Queue {
   }
 
   async depth(): Promise<QueueDepth> {
-    const counts = await reached(
-      this.#queue.getJobCounts('wait', 'prioritized', 'delayed', 'active', 'failed'),
-    )
+    const counts = await reached(this.#queue.getJobCounts('wait', 'prioritized', 'delayed', 'active', 'failed'))
     const { wait = 0, prioritized = 0, delayed = 0, active = 0, failed = 0 } = counts
     return { waiting: wait + prioritized + delayed, active, parked: failed }
   }

@@ -16,12 +16,15 @@ export interface DeferredItem extends ItemDraft {
   id?: string | undefined
 }
 
-type PlainPart = Exclude<ContentPart, { bytes: Uint8Array }> | { base64: string; expected?: 'image' | 'audio'; weight: number }
+type PlainPart =
+  | Exclude<ContentPart, { bytes: Uint8Array }>
+  | { base64: string; expected?: 'image' | 'audio'; weight: number }
 
 /** JSON without newlines; media as base64. */
 export function written(deferred: DeferredEmbeddings | DeferredItem): Buffer {
   const plain = (content: Content) => content.map(plainPart)
-  if ('contents' in deferred) return Buffer.from(JSON.stringify({ ...deferred, contents: deferred.contents.map(plain) }))
+  if ('contents' in deferred)
+    return Buffer.from(JSON.stringify({ ...deferred, contents: deferred.contents.map(plain) }))
   return Buffer.from(JSON.stringify({ ...deferred, content: plain(deferred.content) }))
 }
 
@@ -52,9 +55,17 @@ export interface DeferredVectors {
 }
 
 /** Little-endian float32 in base64. */
-export function vectorsWritten(encoded: readonly EncodedContent[], model: string, encodingFormat?: string): DeferredVectors {
+export function vectorsWritten(
+  encoded: readonly EncodedContent[],
+  model: string,
+  encodingFormat?: string,
+): DeferredVectors {
   const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array) => Buffer.from(buffer, byteOffset, byteLength)
-  return { model, encodingFormat, encoded: encoded.map((each) => ({ ...each, vector: bytesOf(each.vector).toString('base64') })) }
+  return {
+    model,
+    encodingFormat,
+    encoded: encoded.map((each) => ({ ...each, vector: bytesOf(each.vector).toString('base64') })),
+  }
 }
 
 export function vectorsRead({ encoded }: DeferredVectors): EncodedContent[] {

@@ -8,6 +8,7 @@ import { buffer } from 'node:stream/consumers'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { DomainError } from '../errors.ts'
 import type { Modality } from '../modality.ts'
+import type { ByteRange } from '../objects/object-store.ts'
 import type { Filter } from '../vectors/filter.ts'
 import type { NewItem, Payload, Segment, StoredItem, VectorStore } from '../vectors/store.ts'
 import { assertMetadataFits, type CollectionService } from './collections.ts'
@@ -38,8 +39,8 @@ export interface OriginalMedia {
   sha256: string
   bytes: number
   mimeType: string
-  /** The bytes from `start` to `end`, both included. */
-  read(range?: { start: number; end: number }): Readable
+  /** The bytes from `start` to `end`, both included. @throws DomainError `not-found` (deleted meanwhile), `vector-store-unavailable` */
+  read(range?: ByteRange): Promise<Readable>
 }
 
 export interface Thumbnail {
@@ -89,9 +90,15 @@ export class ItemService {
   ): Promise<Item> {
     await this.#deps.collections.assertUsable(collection)
     const itemId = id ?? attempt.id
+    const own = async () => {
+      const before = await this.#deps.store.getItem(collection, itemId)
+      if (before === undefined) return undefined
+      if (isOwn(before, attempt)) return itemOf(before)
+      throw new DomainError('conflict', `The collection already has an item '${itemId}'.`)
+    }
     // A new id is only looked for to spare the encoding: the store refuses one that is taken itself.
-    const before = (id !== undefined || attempt.isRepeat) && (await this.#deps.store.getItem(collection, itemId))
-    if (before) return ownOrConflict(before, attempt)
+    const before = id !== undefined || attempt.isRepeat ? await own() : undefined
+    if (before) return before
     const write = async (item: NewItem & StoredItem) => {
       await this.#deps.store.createItem(collection, item)
       return undefined
@@ -99,11 +106,11 @@ export class ItemService {
     try {
       return await this.#write(itemId, draft, signal, write, attempt)
     } catch (error) {
-      // Another worker may do the same line at this moment.
-      const isTaken = attempt.mark !== undefined && error instanceof DomainError && error.code === 'conflict'
-      const there = isTaken ? await this.#deps.store.getItem(collection, itemId) : undefined
-      if (there === undefined) throw error
-      return ownOrConflict(there, attempt)
+      // Another process may have been quicker with this very attempt.
+      const isOthers = attempt.isKeyed && error instanceof DomainError && error.code === 'conflict'
+      const item = isOthers ? await own() : undefined
+      if (item === undefined) throw error
+      return item
     }
   }
 
@@ -191,9 +198,12 @@ export class ItemService {
 
   async #originalOf({ id, sha256, media: { mimeType } }: Item): Promise<OriginalMedia> {
     const { blobs } = this.#deps
-    const bytes = await blobs.size(sha256)
-    if (bytes === undefined) throw new DomainError('not-found', `The original of '${id}' is no longer there.`)
-    return { sha256, bytes, mimeType, read: (range) => blobs.read(sha256, range) }
+    const there = <T>(found: T | undefined): T => {
+      if (found === undefined) throw new DomainError('not-found', `The original of '${id}' is no longer there.`)
+      return found
+    }
+    const bytes = there(await blobs.size(sha256))
+    return { sha256, bytes, mimeType, read: async (range) => there(await blobs.read(sha256, range)) }
   }
 
   /** A small version of a picture. @throws DomainError `not-found` (also for what is no picture) */
@@ -204,7 +214,7 @@ export class ItemService {
     }
     const { sha256, read } = await this.#originalOf(item)
     const { content } = this.#deps
-    return { sha256, read: async (sidePx, signal) => content.thumbnail(await buffer(read()), sidePx, signal) }
+    return { sha256, read: async (sidePx, signal) => content.thumbnail(await buffer(await read()), sidePx, signal) }
   }
 }
 
@@ -219,12 +229,10 @@ function onlyPart(content: Content): ContentPart {
   return part
 }
 
-/** What an earlier attempt wrote is its answer; what anyone else did is in its way. @throws DomainError `conflict` */
-function ownOrConflict(there: StoredItem, { createdAt, isRepeat, mark }: Attempt): Item {
-  const written = there.payload as ItemPayload
-  const mayBeOwn = isRepeat || mark !== undefined
-  if (mayBeOwn && written.createdAt === createdAt && written.mark === mark) return itemOf(there)
-  throw new DomainError('conflict', `The collection already has an item '${there.id}'.`)
+/** Whether an attempt that others may be at, too, wrote it. */
+function isOwn({ payload }: StoredItem, { createdAt, isKeyed, mark }: Attempt): boolean {
+  const written = payload as ItemPayload
+  return isKeyed && written.createdAt === createdAt && written.mark === mark
 }
 
 function found(item: StoredItem | undefined, id: string): StoredItem {

@@ -91,7 +91,7 @@ export class JobKeeper {
   /** Deletes jobs that ended long ago, and lines that no job was made of. */
   async sweep(): Promise<void> {
     const { records, keepMs } = this.#deps
-    for await (const job of records.all()) {
+    for (const job of await records.all()) {
       const end = await records.getEnd(job)
       if (end !== undefined && Date.now() - Date.parse(end.at) > keepMs) await records.delete(job)
     }

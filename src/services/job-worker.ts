@@ -93,11 +93,16 @@ export class JobWorker {
     const { part, ...named } = partOf(message)
     const job = await records.get(named)
     if (job === undefined || (await records.getEnd(job)) || (await records.isDone(job, part))) return
-    onError(new Error(`Part ${part} of the job ${job.id} is given up: ${reason instanceof Error ? reason.message : reason}`))
+    onError(
+      new Error(`Part ${part} of the job ${job.id} is given up: ${reason instanceof Error ? reason.message : reason}`),
+    )
     const source = await records.getPart(job.source, part)
     if (source === undefined) return
-    const detail = 'No worker could finish the part of the job that this line is in; it may be kept, or not. Send it again.'
-    const failed = source.lines.map((_, i): FailedLine => ({ line: source.firstLine + i, failure: { code: 'internal', detail } }))
+    const detail =
+      'No worker could finish the part of the job that this line is in; it may be kept, or not. Send it again.'
+    const failed = source.lines.map(
+      (_, i): FailedLine => ({ line: source.firstLine + i, failure: { code: 'internal', detail } }),
+    )
     await records.finishPart(job, part, { succeeded: 0, failed })
     await this.#goOn(job, part, new AbortController().signal)
   }

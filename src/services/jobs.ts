@@ -109,7 +109,16 @@ export class JobService {
       if (before.source !== source) await this.discard({ source })
       return this.#viewOf(before)
     }
-    const job: JobRequest = { id, tenant, kind, ...(collection !== undefined && { collection }), createdAt, source, parts, lines }
+    const job: JobRequest = {
+      id,
+      tenant,
+      kind,
+      ...(collection !== undefined && { collection }),
+      createdAt,
+      source,
+      parts,
+      lines,
+    }
     try {
       await records.create(job)
       await queue.send(nextParts(parts, new Set()).map((part) => messageOf({ tenant, id, part })))
@@ -135,7 +144,13 @@ export class JobService {
   }
 
   /** Newest first. @param before id; older ones than this */
-  async list({ limit, before }: { limit: number; before?: string | undefined }): Promise<{ jobs: Job[]; more: boolean }> {
+  async list({
+    limit,
+    before,
+  }: {
+    limit: number
+    before?: string | undefined
+  }): Promise<{ jobs: Job[]; more: boolean }> {
     const { records, tenant } = this.#deps
     const ids = (await records.ids(tenant)).reverse().filter((id) => before === undefined || id < before)
     const requests = await Promise.all(ids.slice(0, limit).map((id) => records.get({ tenant, id })))
@@ -173,7 +188,8 @@ export class JobService {
   async #found(id: string): Promise<JobRequest> {
     const { records, tenant } = this.#deps
     const job = await records.get({ tenant, id })
-    if (job === undefined) throw new DomainError('not-found', `There is no job '${id}'; finished ones are kept for a time.`)
+    if (job === undefined)
+      throw new DomainError('not-found', `There is no job '${id}'; finished ones are kept for a time.`)
     return job
   }
 

@@ -6,10 +6,10 @@
  * does; one that ends `TRIES_ALONE` workers so is left out, and the others are kept.
  */
 import { createHash } from 'node:crypto'
+import type { Gate } from '../gate.ts'
 import type { FailedLine, JobRecords, JobRequest, LineFailure, Part, PartOutcome } from '../jobs/job-records.ts'
 import { type DeferredEmbeddings, type DeferredItem, readDeferred, vectorsWritten } from './deferred.ts'
 import type { EmbedService } from './embed.ts'
-import type { Gate } from './gate.ts'
 import type { ItemDraft, ItemService } from './index-items.ts'
 import { patiently } from './patience.ts'
 import type { Attempt } from './write-once.ts'
@@ -17,7 +17,7 @@ import type { Attempt } from './write-once.ts'
 /** How lines are written, which only HTTP knows. */
 export interface LineFormat {
   /** @throws what `failureOf` understands, if it is no item */
-  read(line: Uint8Array): { id?: string | undefined; draft: ItemDraft }
+  read(line: Uint8Array, caller: { tenant: string }): { id?: string | undefined; draft: ItemDraft }
   failureOf(error: unknown): LineFailure
 }
 
@@ -113,7 +113,7 @@ export class PartRunner {
     let id: string | undefined
     try {
       if (job.kind === 'import') {
-        const read = this.#deps.format.read(bytes)
+        const read = this.#deps.format.read(bytes, job)
         id = read.id
         await this.#keep(job, job.collection!, read.id, read.draft, attemptOf(job, line, attempt), signal)
       } else await this.#answer(job, bytes, attempt, signal)
@@ -160,7 +160,7 @@ const POISON = Buffer.alloc(0)
 
 /** The same for each attempt at the line. Ids sort by job, then by line. */
 function attemptOf({ id, createdAt }: JobRequest, line: number, attempt: number): Attempt {
-  return { id: idOfLine(id, line), createdAt, isRepeat: attempt > 1, mark: `${id}/${line}` }
+  return { id: idOfLine(id, line), createdAt, isRepeat: attempt > 1, isKeyed: true, mark: `${id}/${line}` }
 }
 
 /** A UUID of version 7 (RFC 9562): time of the job, then the line, then bits of both that nobody can guess without the job's id. */

@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { KeyRing } from '../../src/auth/key-ring.ts'
-import { BlobStore } from '../../src/blobs/blob-store.ts'
 import { connectModel, connectServices } from '../../src/commands/compose.ts'
+import { dataLayout } from '../../src/commands/data-dir.ts'
+import { type Files, filesIn } from '../../src/commands/files.ts'
 import type { Encoder, EncoderInput, HeadInfo, HeadInputs, HeadOutput } from '../../src/encoder/encoder.ts'
 import { DomainError } from '../../src/errors.ts'
 import { buildApp } from '../../src/http/app.ts'
-import { WriteJournal } from '../../src/journal/write-journal.ts'
 import { MediaDecoder } from '../../src/media/decoder.ts'
 import type { RemoteFetcher } from '../../src/media/remote-fetch.ts'
 import { sniffMedia } from '../../src/media/sniff.ts'
@@ -100,6 +100,8 @@ export interface HarnessOptions {
   limits?: Partial<Limits>
   host?: string
   dir?: string
+  /** Elsewhere than in `dir`. */
+  files?: Files
   fetcher?: RemoteFetcher
   /** Ask nobody for a key. */
   noAuth?: boolean
@@ -117,7 +119,9 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const media = new MediaDecoder({ maxPixels: limits.maxImagePixels, maxSeconds: limits.maxAudioSeconds })
   const audio = new AudioPreparer()
   const { fetcher } = options
-  const parts = { encoder, tokenizer, sniff: sniffMedia, media, audio, limits, ...(fetcher && { fetcher }) }
+  const files = options.files ?? filesIn({ ...dataLayout(dir), originalsDir: join(dir, 'blobs') })
+  const { uploads } = files
+  const parts = { encoder, uploads, tokenizer, sniff: sniffMedia, media, audio, limits, ...(fetcher && { fetcher }) }
   const { content, heads } = connectModel(parts)
   const store = new LanceVectorStore(join(dir, 'vectors'))
   const info = {
@@ -130,12 +134,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     createdS: 1_750_000_000,
     limits,
   }
-  const { keeper, ...deps } = connectServices(
-    { info, encoder, content, heads },
-    store,
-    new BlobStore(join(dir, 'blobs')),
-    new WriteJournal(join(dir, 'journal')),
-  )
+  const { keeper, ...deps } = connectServices({ info, encoder, content, heads }, store, files)
   await keeper.sweep()
   const keys = options.noAuth ? undefined : await KeyRing.open(dir, 0)
   const { host = '127.0.0.1', rateLimit, log, admission, trustedProxies } = options

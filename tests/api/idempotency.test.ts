@@ -6,6 +6,7 @@ import { changeKeys, keyFileOf } from '../../src/auth/key-file.ts'
 import { newKey } from '../../src/auth/keys.ts'
 import { DomainError } from '../../src/errors.ts'
 import { WriteJournal } from '../../src/journal/write-journal.ts'
+import { FolderObjects } from '../../src/objects/folder-objects.ts'
 import { type Attempt, WriteOnce } from '../../src/services/write-once.ts'
 import { call } from './conforms.ts'
 import { form, type Harness, startHarness, wav } from './harness.ts'
@@ -133,7 +134,7 @@ describe('a write under a key', () => {
   let journal: WriteJournal
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'onepeace-journal-'))
-    journal = new WriteJournal(dir)
+    journal = new WriteJournal(new FolderObjects(dir))
   })
   afterEach(() => rm(dir, { recursive: true, force: true }))
 
@@ -166,7 +167,6 @@ describe('a write under a key', () => {
     const dayAgo = Date.now() / 1000 - 24 * 3600 - 1
     await utimes(join(dir, name!), dayAgo, dayAgo)
     await once.sweep()
-    once.close()
     expect((await once.run(key, async () => 'second')).answer).toBe('second')
   })
 })

@@ -25,7 +25,7 @@ export function batchRoutes({ add, contract, deps: { forTenant, models, writeOnc
     const json = contract.check('ItemRequest', jsonOfLine(line))
     const { id, input, metadata } = json
     const collection = String(request.checked.collection)
-    const draft = { content: contentOf(input, '/input'), metadata }
+    const draft = { content: contentOf(input, '/input', request.caller), metadata }
     const { items } = forTenant(request.caller.tenant)
     const key = await writeKeyOf(request, { kind: 'json', json })
     const keep = () =>

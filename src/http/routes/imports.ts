@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
+import { DomainError } from '../../errors.ts'
 import type { WriteKey } from '../../services/write-once.ts'
 import { readJson } from '../body.ts'
 import { type Line, linesOf } from '../ndjson.ts'
@@ -23,10 +24,16 @@ export function importRoutes({ add, contract, deps }: RouteContext): void {
   const { maxRequestBytes } = deps.models.info.limits
   const sourceOf = (request: FastifyRequest): Source => {
     if (request.body instanceof Readable) return sourceOfStream(request, request.body, maxRequestBytes)
-    if (request.headers['content-type']?.includes(NDJSON)) throw invalid('The request has no body; send an item a line.')
+    if (request.headers['content-type']?.includes(NDJSON))
+      throw invalid('The request has no body; send an item a line.')
     const json = readJson(request, contract, 'ImportManifest')
-    const lines = json.items.map((item) => Buffer.from(JSON.stringify(item)))
+    const lines = json.upload ? linesOfUpload(request, json.upload.id) : linesOfItems(json.items ?? [])
     return { lines, key: () => writeKeyOf(request, { kind: 'json', json }) }
+  }
+  const linesOfUpload = async function* ({ caller }: FastifyRequest, id: string): AsyncGenerator<Line> {
+    const { bytes, mediaType } = await deps.uploads.open(caller.tenant, id)
+    if (mediaType !== NDJSON) throw notLines(id, mediaType)
+    yield* linesOf([bytes], maxRequestBytes)
   }
   add(
     'createImport',
@@ -42,6 +49,15 @@ export function importRoutes({ add, contract, deps }: RouteContext): void {
     },
     { bodyLimit: Number.MAX_SAFE_INTEGER, jsonLimit: maxRequestBytes, contentTypes: [NDJSON, JSON_TYPE] },
   )
+}
+
+function linesOfItems(items: readonly object[]): Line[] {
+  return items.map((item) => Buffer.from(JSON.stringify(item)))
+}
+
+function notLines(id: string, mediaType: string): DomainError {
+  const message = `The upload '${id}' is ${mediaType}; announce what is to be imported as ${NDJSON}.`
+  return new DomainError('unprocessable-content', message)
 }
 
 function sourceOfStream(request: FastifyRequest, body: Readable, maxLineBytes: number): Source {

@@ -2,7 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ItemDraft, OriginalMedia } from '../../services/index-items.ts'
 import { partsNamed, readBody } from '../body.ts'
-import { contentOf } from '../content-body.ts'
+import { type Caller, contentOf } from '../content-body.ts'
 import { itemBody, itemUrlOf } from '../item-body.ts'
 import { type Contract, invalid, type Schemas } from '../openapi.ts'
 import { raced } from '../plugins/deadline.ts'
@@ -17,7 +17,7 @@ export function itemRoutes({ add, contract, deps }: RouteContext): void {
     const { collection } = namesOf(request)
     const body = await readBody(request, contract, 'ItemRequest', 'ItemForm')
     const { id } = body.kind === 'json' ? body.json : body.form
-    const draft = draftOf(body)
+    const draft = draftOf(body, request.caller)
     const key = await writeKeyOf(request, body)
     if (wantsJob(request)) {
       deps.models.assertMade(await deps.forTenant(request.caller.tenant).collections.get(collection))
@@ -31,7 +31,7 @@ export function itemRoutes({ add, contract, deps }: RouteContext): void {
   add('putItem', async (request, reply) => {
     const { collection, id } = namesOf(request)
     const body = await readBody(request, contract, 'ItemPutRequest', 'ItemPutForm')
-    const [item, isNew] = await items(request).put(collection, id, draftOf(body), request.deadline)
+    const [item, isNew] = await items(request).put(collection, id, draftOf(body, request.caller), request.deadline)
     const answer = itemBody(collection, item)
     return isNew ? created(reply, collection, answer) : answer
   })
@@ -81,9 +81,9 @@ type ItemBody =
   | { kind: 'json'; json: Schemas['ItemPutRequest'] }
   | { kind: 'form'; form: Schemas['ItemPutForm']; parts: Parameters<typeof partsNamed>[0] }
 
-function draftOf(body: ItemBody): ItemDraft {
+function draftOf(body: ItemBody, caller: Caller): ItemDraft {
   if (body.kind === 'form') return { content: partsNamed(body.parts, ['file', 'text']), metadata: body.form.metadata }
-  return { content: contentOf(body.json.input, '/input'), metadata: body.json.metadata }
+  return { content: contentOf(body.json.input, '/input', caller), metadata: body.json.metadata }
 }
 
 /** A cursor is the last id of the page before, in base64url. */
@@ -116,14 +116,15 @@ function created(reply: FastifyReply, collection: string, item: Schemas['Item'])
 }
 
 /** RFC 9110 §13.1.2 and §14: one range, and no transfer of what the client has. */
-function sendMedia(request: FastifyRequest, reply: FastifyReply, media: OriginalMedia): FastifyReply {
+async function sendMedia(request: FastifyRequest, reply: FastifyReply, media: OriginalMedia): Promise<FastifyReply> {
   const etag = `"${media.sha256}"`
   harmless(reply, etag).header('accept-ranges', 'bytes')
   if (request.headers['if-none-match']?.includes(etag)) return reply.code(304).send()
   const range = rangeOf(request, media.bytes)
+  const body = await media.read(range)
   if (range) reply.code(206).header('content-range', `bytes ${range.start}-${range.end}/${media.bytes}`)
   const bytes = range ? range.end - range.start + 1 : media.bytes
-  return reply.type(media.mimeType).header('content-length', bytes).send(media.read(range))
+  return reply.type(media.mimeType).header('content-length', bytes).send(body)
 }
 
 /** Bytes of strangers: asked for again each time, and shown without any rights. */
