@@ -31,6 +31,9 @@ export interface Config {
   encoderUrls: readonly string[]
   /** What the API and its encoder services know and nobody else. */
   encoderSecret: string | undefined
+  /** Where jobs wait: a Redis server or an SQS queue; undefined for the data folder, where this process does them. */
+  queueUrl: string | undefined
+  jobs: Readonly<JobConfig>
   /** Whether serving other machines without keys was asked for. */
   noAuth: boolean
   /** Whether pictures and sounds given by their address are fetched. */
@@ -47,6 +50,15 @@ export interface Config {
   /** Whether a collector of traces is configured, by OpenTelemetry's own variables. */
   tracing: boolean
   limits: Readonly<Limits>
+}
+
+export interface JobConfig {
+  /** Jobs of one tenant that may be unfinished at once. */
+  maxOpen: number
+  /** How long a finished job is kept. */
+  keepMs: number
+  /** Lines that a worker has in work at once; undefined for the preset of the command. */
+  linesAtOnce: number | undefined
 }
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
@@ -90,6 +102,8 @@ export function loadConfig(
     keys: keysOf(env, wrong),
     encoderUrls: Object.freeze(encoderUrlsOf(env, wrong)),
     encoderSecret: secretOf(env.ENCODER_SECRET || undefined, wrong),
+    queueUrl: queueUrlOf(env.QUEUE_URL || undefined, wrong),
+    jobs: Object.freeze(jobsOf(env, wrong)),
     noAuth: flags.auth === false || isYes('ONEPEACE_NO_AUTH', env, wrong),
     remoteFetch: isYes('ONEPEACE_REMOTE_FETCH', env, wrong, true),
     trustedProxies: proxiesOf(env.ONEPEACE_TRUSTED_PROXIES ?? '', wrong),
@@ -213,6 +227,26 @@ function encoderUrlsOf({ ENCODER_URL = '', ENCODER_SECRET }: NodeJS.ProcessEnv, 
   if (given.length > 0 && !ENCODER_SECRET)
     wrong.push('ENCODER_URL needs ENCODER_SECRET, the one of the encoder services.')
   return given
+}
+
+/** The message does not repeat the address: it may hold a password. */
+function queueUrlOf(text: string | undefined, wrong: string[]): string | undefined {
+  const isRedis = text !== undefined && URL.canParse(text) && /^rediss?:\/\/.+/.test(text)
+  const isSqs = text !== undefined && URL.canParse(text) && /^https?:\/\/[^/@?#]+\/[^?#]+$/.test(text)
+  if (text !== undefined && !isRedis && !isSqs) {
+    wrong.push('QUEUE_URL must be a Redis server, such as redis://127.0.0.1:6379, or the address of an SQS queue.')
+  }
+  return text
+}
+
+function jobsOf(env: NodeJS.ProcessEnv, wrong: string[]): JobConfig {
+  const setting = (variable: string, text: string, most: number) => wholeNumber(text, variable, 1, most, wrong)
+  const lines = env.ONEPEACE_WORKER_LINES
+  return {
+    maxOpen: setting('ONEPEACE_MAX_JOBS', env.ONEPEACE_MAX_JOBS ?? '100', 10_000),
+    keepMs: setting('ONEPEACE_KEEP_JOBS_HOURS', env.ONEPEACE_KEEP_JOBS_HOURS ?? '168', 100_000) * 3_600_000,
+    linesAtOnce: lines === undefined ? undefined : setting('ONEPEACE_WORKER_LINES', lines, 1024),
+  }
 }
 
 function secretOf(text: string | undefined, wrong: string[]): string | undefined {

@@ -22,6 +22,7 @@ export const ERROR_CODES = [
   'overloaded',
   'encoder-unavailable',
   'vector-store-unavailable',
+  'queue-unavailable',
   'deadline-exceeded',
 ] as const
 

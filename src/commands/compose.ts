@@ -16,12 +16,15 @@ import { RemoteFetcher } from '../media/remote-fetch.ts'
 import { sniffMedia } from '../media/sniff.ts'
 import { AudioPreparer } from '../preprocess/preparer.ts'
 import { Tokenizer } from '../preprocess/tokenizer.ts'
+import { NoQueue } from '../queue/no-queue.ts'
+import type { Queue } from '../queue/queue.ts'
 import { Recurring } from '../recurring.ts'
 import { CollectionService } from '../services/collections.ts'
 import { ContentEncoder, type ContentEncoderDeps } from '../services/content.ts'
 import { EmbedService } from '../services/embed.ts'
 import { HeadService, type HeadServiceDeps } from '../services/heads.ts'
 import { ItemService } from '../services/index-items.ts'
+import { JobService } from '../services/jobs.ts'
 import type { Limits } from '../services/limits.ts'
 import { OwnMedia } from '../services/media-keeper.ts'
 import { type ModelInfo, ModelService } from '../services/models.ts'
@@ -41,6 +44,7 @@ import { TenantVectorStore } from '../vectors/tenant-store.ts'
 import { maintainBeside, prepareStore } from './at-start.ts'
 import { type DataDir, dataLayout, openDataDir } from './data-dir.ts'
 import { type Files, filesIn, sharedFiles } from './files.ts'
+import { LINES_BESIDE_REQUESTS, openQueue, startJobWork } from './job-work.ts'
 
 /** What turns contents into vectors and asks heads, without a store: all that `onepeace embed` needs. */
 export interface ModelHalf {
@@ -146,15 +150,23 @@ export function needsDataDir({ qdrantUrl, media }: Pick<Config, 'qdrantUrl' | 'm
 
 const HOUR_MS = 60 * 60 * 1000
 
-/** @throws BundleError, ConfigError, DataDirError, DomainError `vector-store-unavailable` */
-export async function openServices(config: Config): Promise<Services> {
+export interface JobsHere {
+  /** Lines of jobs that this process has in work at once. */
+  linesAtOnce: number
+}
+
+/**
+ * @param jobs whether this process does jobs; where no other could, it does
+ * @throws BundleError, ConfigError, DataDirError, DomainError `vector-store-unavailable`
+ */
+export async function openServices(config: Config, jobs: JobsHere | undefined = jobsBeside(config)): Promise<Services> {
   const metrics = new Metrics({ ofProcess: true })
   const data = needsDataDir(config) ? await openDataDir(config.dataDir) : undefined
   try {
     const files = await filesOf(config, data ?? dataLayout(config.dataDir))
     const model = await openModel(config, metrics, files.uploads)
     try {
-      return await openStore(config, model, { data, files }, metrics)
+      return await openStore(config, model, { data, files }, metrics, jobs)
     } catch (error) {
       await model.close()
       throw error
@@ -170,11 +182,13 @@ async function openStore(
   model: ModelHalf,
   { data, files }: { data: DataDir | undefined; files: Files },
   metrics: Metrics,
+  jobs: JobsHere | undefined,
 ): Promise<Services> {
   const store = vectorStoreOf(config, data ?? dataLayout(config.dataDir), model.info.name)
   const isEmbedded = config.qdrantUrl === undefined
   if (isEmbedded) await prepareStore(store, model.info, config.modelDir)
-  const { keeper, ...services } = connectServices(model, store, files, metrics)
+  const queue = await openQueue(config, data)
+  const { keeper, ...services } = connectServices(model, store, files, metrics, { queue, maxOpen: config.jobs.maxOpen })
   // A server that is another, or empty, would refer to nothing: what a crash left there takes room, but is never worth the risk.
   if (isEmbedded && keeper instanceof OwnMedia) await keeper.sweep()
   const sweeps = [
@@ -186,16 +200,24 @@ async function openStore(
   const beside = isEmbedded
     ? undefined
     : maintainBeside(store, model.info, config.modelDir, { content: model.content, blobs: files.blobs })
+  const { keepMs } = config.jobs
+  const jobWork = jobs && startJobWork({ records: files.jobs, queue, services, metrics, keepMs, ...jobs })
   return {
     ...services,
     close: async () => {
-      await Promise.all([...sweeps.map((each) => each.stop()), beside?.stop()])
+      await Promise.all([...sweeps.map((each) => each.stop()), beside?.stop(), jobWork?.stop()])
+      await queue.close()
       await model.close()
       await keeper.settled()
       await store.close()
       await data?.release()
     },
   }
+}
+
+/** Only the one process that has the data folder can do what is to be done in it. */
+function jobsBeside(config: Config): JobsHere | undefined {
+  return needsDataDir(config) ? { linesAtOnce: config.jobs.linesAtOnce ?? LINES_BESIDE_REQUESTS } : undefined
 }
 
 /** Where the files are that belong to the vectors of a Config. @throws ConfigError */
@@ -221,12 +243,17 @@ export function vectorStoreOf(
 export function connectServices(
   { info, encoder, content, heads }: Pick<ModelHalf, 'info' | 'encoder' | 'content' | 'heads'>,
   plainStore: VectorStore,
-  { blobs, journal, uploads, doomed }: Files,
+  { blobs, journal, uploads, doomed, jobs: records }: Files,
   metrics = new Metrics(),
+  { queue, maxOpen }: { queue: Queue; maxOpen: number } = { queue: new NoQueue(), maxOpen: 100 },
 ): AppDeps & { keeper: OwnMedia | SharedMedia } {
   const store = watchedStore(plainStore, metrics)
   const models = new ModelService(info, encoder)
   const keeper = doomed ? new SharedMedia(blobs, store, doomed) : new OwnMedia(blobs, store)
+  metrics.watchJobs(
+    () => queue.depth(),
+    async () => (await records.open()).length,
+  )
   const connectTenant = (tenant: string): TenantServices => {
     const own = new TenantVectorStore(store, tenant === DEFAULT_TENANT ? undefined : tenant)
     const collections = new CollectionService(own, models, keeper)
@@ -235,6 +262,7 @@ export function connectServices(
     return {
       collections,
       items,
+      jobs: new JobService({ records, queue, tenant, maxOpen }),
       search: new SearchService({ content, store: own, collections, pointing }),
     }
   }

@@ -7,6 +7,7 @@
  *   <dir>/vectors/  <dir>/blobs/          the embedded store and the originals of its items
  *   <dir>/journal/                        writes under an Idempotency-Key
  *   <dir>/uploads/                        files that came ahead of the requests that use them
+ *   <dir>/jobs/  <dir>/queue/             jobs and their lines; the order in which they are done
  *   <dir>/qdrant-blobs/                   the originals of items whose vectors are on a Qdrant server
  *
  * A lock outlives `kill -9`, so one is taken over when its holder is proven gone: on this host, no such process, or one
@@ -43,6 +44,8 @@ export interface DataDir {
   qdrantBlobsDir: string
   journalDir: string
   uploadsDir: string
+  jobsDir: string
+  queueDir: string
   /** Lets the next process in. */
   release(): Promise<void>
 }
@@ -90,6 +93,8 @@ export function dataLayout(dir: string): Omit<DataDir, 'release'> {
     qdrantBlobsDir: join(dir, 'qdrant-blobs'),
     journalDir: join(dir, 'journal'),
     uploadsDir: join(dir, 'uploads'),
+    jobsDir: join(dir, 'jobs'),
+    queueDir: join(dir, 'queue'),
   }
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { BlobStore } from '../blobs/blob-store.ts'
 import { type Config, ConfigError } from '../config.ts'
 import { createSynced, fsyncFolder } from '../durable.ts'
+import { JobRecords } from '../jobs/job-records.ts'
 import { WriteJournal } from '../journal/write-journal.ts'
 import { FolderObjects } from '../objects/folder-objects.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
@@ -14,18 +15,20 @@ export interface Files {
   blobs: BlobStore
   journal: WriteJournal
   uploads: UploadService
+  jobs: JobRecords
   /** Originals to be deleted, where several processes keep them together; undefined where one does. */
   doomed: ObjectStore | undefined
 }
 
-type Folders = Pick<DataDir, 'journalDir' | 'uploadsDir'> & { originalsDir: string }
+type Folders = Pick<DataDir, 'journalDir' | 'uploadsDir' | 'jobsDir'> & { originalsDir: string }
 
 /** Of one process. */
-export function filesIn({ originalsDir, journalDir, uploadsDir }: Folders): Files {
+export function filesIn({ originalsDir, journalDir, uploadsDir, jobsDir }: Folders): Files {
   return {
     blobs: new BlobStore(new FolderObjects(originalsDir)),
     journal: new WriteJournal(new FolderObjects(journalDir)),
     uploads: new UploadService(new FolderObjects(uploadsDir)),
+    jobs: new JobRecords(new FolderObjects(jobsDir)),
     doomed: undefined,
   }
 }
@@ -37,6 +40,7 @@ export async function sharedFiles(media: NonNullable<Config['media']>): Promise<
     blobs: new BlobStore(room('originals')),
     journal: new WriteJournal(room('journal')),
     uploads: new UploadService(room('uploads')),
+    jobs: new JobRecords(room('jobs')),
     doomed: room('doomed'),
   }
 }

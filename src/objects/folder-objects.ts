@@ -73,15 +73,16 @@ export class FolderObjects implements ObjectStore {
     await unwritable(rm(this.#path(key), { force: true }))
   }
 
-  async *list(): AsyncIterable<ObjectInfo & { key: string }> {
+  async *list(prefix = ''): AsyncIterable<ObjectInfo & { key: string }> {
     await this.#assertThere()
     await unwritable(this.#open())
-    const entries = (await this.#orNone(readdir(this.#dir, { recursive: true, withFileTypes: true }))) ?? []
+    const folder = join(this.#dir, prefix.slice(0, prefix.lastIndexOf('/') + 1))
+    const entries = (await this.#orNone(readdir(folder, { recursive: true, withFileTypes: true }))) ?? []
     for (const entry of entries) {
       const key = join(entry.parentPath, entry.name)
         .slice(this.#dir.length + 1)
         .replaceAll('\\', '/')
-      if (!entry.isFile() || key.startsWith('.')) continue
+      if (!entry.isFile() || key.startsWith('.') || !key.startsWith(prefix)) continue
       const info = await this.stat(key)
       if (info) yield { key, ...info }
     }

@@ -54,8 +54,8 @@ export interface ObjectStore {
   open(key: string, range?: ByteRange): Promise<Readable | undefined>
   /** Also where there is none. */
   delete(key: string): Promise<void>
-  /** All there are, in no order; what is written or deleted meanwhile may be missing or not. */
-  list(): AsyncIterable<ObjectInfo & { key: string }>
+  /** Those whose keys begin with `prefix`, in no order; what is written or deleted meanwhile may be missing or not. */
+  list(prefix?: string): AsyncIterable<ObjectInfo & { key: string }>
   /** Absent where uploads have to go through the service. */
   signUpload?(key: string, grant: UploadGrant): Promise<SignedUpload>
 }

@@ -124,11 +124,11 @@ export class S3Objects implements ObjectStore {
     await this.#call((abortSignal) => this.#client.send(command, { abortSignal }))
   }
 
-  async *list(): AsyncIterable<ObjectInfo & { key: string }> {
+  async *list(prefix = ''): AsyncIterable<ObjectInfo & { key: string }> {
     for (let token: string | undefined; ; ) {
       const command = new ListObjectsV2Command({
         Bucket: this.#at.bucket,
-        Prefix: this.#prefix,
+        Prefix: this.#prefix + prefix,
         ContinuationToken: token,
       })
       const page = await this.#call((abortSignal) => this.#client.send(command, { abortSignal }))

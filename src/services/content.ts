@@ -45,7 +45,8 @@ export interface MediaPart extends MediaSource {
 export interface RemotePart {
   kind: 'remote'
   url: string
-  expected: 'image' | 'audio'
+  /** What the caller said it is, if it did. */
+  expected?: 'image' | 'audio'
   weight: number
 }
 
@@ -239,7 +240,7 @@ export class ContentEncoder {
   async #fetch({ url, expected, weight }: RemotePart, signal?: AbortSignal): Promise<MediaPart> {
     const { fetcher } = this.#deps
     if (fetcher === undefined) throw new DomainError('invalid-request', 'Nothing is fetched here; give the bytes.')
-    return { kind: 'media', bytes: await fetcher.fetch(url, signal), expected, weight }
+    return { kind: 'media', bytes: await fetcher.fetch(url, signal), ...(expected && { expected }), weight }
   }
 
   /**

@@ -15,7 +15,7 @@ import { assertMetadataFits, type CollectionService } from './collections.ts'
 import type { Content, ContentEncoder, ContentPart, MediaInfo } from './content.ts'
 import type { MediaKeeper } from './media-keeper.ts'
 import type { ModelService } from './models.ts'
-import { newAttempt } from './write-once.ts'
+import { type Attempt, newAttempt } from './write-once.ts'
 
 export interface Item {
   id: string
@@ -65,6 +65,8 @@ interface ItemPayload extends Payload {
   truncated: boolean
   metadata: Payload
   createdAt: string
+  /** Which line of which job wrote it. */
+  mark?: string
 }
 
 export class ItemService {
@@ -91,8 +93,7 @@ export class ItemService {
     const own = async () => {
       const before = await this.#deps.store.getItem(collection, itemId)
       if (before === undefined) return undefined
-      const item = itemOf(before)
-      if (attempt.isKeyed && item.createdAt === attempt.createdAt) return item
+      if (isOwn(before, attempt)) return itemOf(before)
       throw new DomainError('conflict', `The collection already has an item '${itemId}'.`)
     }
     // A new id is only looked for to spare the encoding: the store refuses one that is taken itself.
@@ -103,7 +104,7 @@ export class ItemService {
       return undefined
     }
     try {
-      return await this.#write(itemId, draft, signal, write, attempt.createdAt)
+      return await this.#write(itemId, draft, signal, write, attempt)
     } catch (error) {
       // Another process may have been quicker with this very attempt.
       const isOthers = attempt.isKeyed && error instanceof DomainError && error.code === 'conflict'
@@ -127,7 +128,7 @@ export class ItemService {
         created = replaced === undefined
         return replaced
       },
-      before && itemOf(before).createdAt,
+      before && { createdAt: itemOf(before).createdAt },
     )
     return [item, created]
   }
@@ -137,7 +138,7 @@ export class ItemService {
     { content, metadata = {} }: ItemDraft,
     signal: AbortSignal | undefined,
     store: (item: NewItem & StoredItem) => Promise<StoredItem | undefined>,
-    createdAt = new Date().toISOString(),
+    { createdAt, mark }: Pick<Attempt, 'createdAt' | 'mark'> = newAttempt(),
   ): Promise<Item> {
     assertMetadataFits(metadata, this.#deps.models.info.limits.maxMetadataBytes)
     const part = await this.#deps.content.local(onlyPart(content), signal)
@@ -145,7 +146,14 @@ export class ItemService {
     const { modality, points, media, truncated } = await this.#deps.content.encodePart(part, signal)
     signal?.throwIfAborted()
     const segments = points.map((point) => point.segment).filter((segment) => segment !== undefined)
-    const payload: ItemPayload = { bytes: bytes.length, media, truncated, metadata, createdAt }
+    const payload: ItemPayload = {
+      bytes: bytes.length,
+      media,
+      truncated,
+      metadata,
+      createdAt,
+      ...(mark !== undefined && { mark }),
+    }
     const item = await this.#deps.keeper.keep(bytes, async (sha256) => {
       const stored = { id, modality, sha256, payload, segments, points }
       return { stored, replaced: await store(stored) }
@@ -219,6 +227,12 @@ function onlyPart(content: Content): ContentPart {
     throw new DomainError('unprocessable-content', message)
   }
   return part
+}
+
+/** Whether an attempt that others may be at, too, wrote it. */
+function isOwn({ payload }: StoredItem, { createdAt, isKeyed, mark }: Attempt): boolean {
+  const written = payload as ItemPayload
+  return isKeyed && written.createdAt === createdAt && written.mark === mark
 }
 
 function found(item: StoredItem | undefined, id: string): StoredItem {

@@ -32,6 +32,8 @@ export interface Attempt {
   isRepeat: boolean
   /** Whether others may be at the same attempt now: what is found taken and bears `createdAt` is this attempt's, too. */
   isKeyed: boolean
+  /** Kept with an item, beside its id and time, where one request makes many at the same time: a line of a job. */
+  mark?: string
 }
 
 export function newAttempt(): Attempt {
@@ -41,7 +43,14 @@ export function newAttempt(): Attempt {
 /** How long a key is remembered, from its last write on. */
 const KEPT_MS = 24 * 60 * 60 * 1000
 /** Codes after which it is not certain that nothing was written. */
-const UNCERTAIN = ['internal', 'encoder-unavailable', 'vector-store-unavailable', 'deadline-exceeded', 'overloaded']
+const UNCERTAIN = [
+  'internal',
+  'encoder-unavailable',
+  'vector-store-unavailable',
+  'queue-unavailable',
+  'deadline-exceeded',
+  'overloaded',
+]
 
 export class WriteOnce {
   readonly #journal: WriteJournal
@@ -120,7 +129,7 @@ function timestamp(): string {
 }
 
 /** RFC 9562 version 7: 48 bits of ms since 1970, then chance; ids made later sort later. */
-function timeOrderedId(): string {
+export function timeOrderedId(): string {
   const bytes = randomBytes(16)
   bytes.writeUIntBE(Date.now(), 0, 6)
   bytes[6] = (bytes[6]! & 0x0f) | 0x70

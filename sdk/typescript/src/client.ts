@@ -44,9 +44,9 @@ export class OnepeaceClient {
       options: { ...options, encoding_format: 'base64' },
       json: (input) => ({ input }),
     })
-    const response = await this.#transport.send(request, (init) =>
+    const response = (await this.#transport.send(request, (init) =>
       this.api.POST('/v1/embeddings', { body: body as never, ...init }),
-    )
+    )) as Schemas['EmbeddingsResponse']
     const data = response.data.map((each) => ({ ...each, embedding: vectorOf(each.embedding as string) }))
     return { ...response, data }
   }

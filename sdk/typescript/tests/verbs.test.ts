@@ -35,7 +35,7 @@ it('gives one vector for a text and one each for a list, equal to what the contr
   const { data, model, usage } = await client.embed('a dog')
   const { data: plain } = await client.api.POST('/v1/embeddings', { body: { input: 'a dog' } })
   expect(data).toHaveLength(1)
-  expect(data[0]!.embedding).toEqual(plain!.data[0]!.embedding)
+  expect(data[0]!.embedding).toEqual((plain as { data: { embedding: unknown }[] }).data[0]!.embedding)
   expect(usage.total_tokens).toBeGreaterThan(1)
   expect((await client.models()).data[0]!.id).toBe(model)
   expect((await client.embed(['a dog', 'a cat'])).data.map(({ index }) => index)).toEqual([0, 1])

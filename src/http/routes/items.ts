@@ -1,11 +1,13 @@
 /** `/v1/collections/{collection}/items` and below. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Item, ItemDraft, OriginalMedia } from '../../services/index-items.ts'
+import type { ItemDraft, OriginalMedia } from '../../services/index-items.ts'
 import { partsNamed, readBody } from '../body.ts'
 import { type Caller, contentOf } from '../content-body.ts'
+import { itemBody, itemUrlOf } from '../item-body.ts'
 import { type Contract, invalid, type Schemas } from '../openapi.ts'
 import { raced } from '../plugins/deadline.ts'
 import { HttpProblem } from '../problems.ts'
+import { respondAsync, wantsJob } from '../respond-async.ts'
 import type { RouteContext } from '../route.ts'
 import { markReplay, writeKeyOf } from '../write-key.ts'
 
@@ -15,11 +17,14 @@ export function itemRoutes({ add, contract, deps }: RouteContext): void {
     const { collection } = namesOf(request)
     const body = await readBody(request, contract, 'ItemRequest', 'ItemForm')
     const { id } = body.kind === 'json' ? body.json : body.form
-    const { answer, isReplay } = await deps.writeOnce.run(await writeKeyOf(request, body), async (attempt) =>
-      itemBody(
-        collection,
-        await items(request).create(collection, id, draftOf(body, request.caller), request.deadline, attempt),
-      ),
+    const draft = draftOf(body, request.caller)
+    const key = await writeKeyOf(request, body)
+    if (wantsJob(request)) {
+      deps.models.assertMade(await deps.forTenant(request.caller.tenant).collections.get(collection))
+      return respondAsync(request, reply, deps, { collection, id, ...draft }, key)
+    }
+    const { answer, isReplay } = await deps.writeOnce.run(key, async (attempt) =>
+      itemBody(collection, await items(request).create(collection, id, draft, request.deadline, attempt)),
     )
     return created(markReplay(reply, isReplay), collection, answer)
   })
@@ -68,15 +73,6 @@ export function itemRoutes({ add, contract, deps }: RouteContext): void {
   })
 }
 
-/** Path of an item's original. */
-export function mediaUrlOf(collection: string, id: string): string {
-  return `${itemUrlOf(collection, id)}/media`
-}
-
-function itemUrlOf(collection: string, id: string): string {
-  return `/v1/collections/${collection}/items/${encodeURIComponent(id)}`
-}
-
 function namesOf(request: FastifyRequest): { collection: string; id: string } {
   return { collection: String(request.checked.collection), id: String(request.checked.id) }
 }
@@ -117,36 +113,6 @@ function filterOf(request: FastifyRequest, contract: Contract): Schemas['Filter'
 
 function created(reply: FastifyReply, collection: string, item: Schemas['Item']): FastifyReply {
   return reply.code(201).header('location', itemUrlOf(collection, item.id)).send(item)
-}
-
-export function itemBody(collection: string, item: Item): Schemas['Item'] {
-  const { id, modality, sha256, bytes, media, truncated, segments, metadata, createdAt } = item
-  return {
-    id,
-    modality,
-    sha256,
-    bytes,
-    media: mediaBody(media),
-    truncated,
-    ...(segments.length > 0 && {
-      segments: segments.map(({ startMs, endMs }) => ({ start_ms: startMs, end_ms: endMs })),
-    }),
-    metadata,
-    created_at: createdAt,
-    media_url: mediaUrlOf(collection, id),
-  }
-}
-
-function mediaBody({ mimeType, format, ...more }: Item['media']): Schemas['Media'] {
-  return {
-    mime_type: mimeType,
-    format,
-    ...(more.width !== undefined && { width: more.width }),
-    ...(more.height !== undefined && { height: more.height }),
-    ...(more.durationMs !== undefined && { duration_ms: more.durationMs }),
-    ...(more.sampleRateHz !== undefined && { sample_rate_hz: more.sampleRateHz }),
-    ...(more.channels !== undefined && { channels: more.channels }),
-  }
 }
 
 /** RFC 9110 §13.1.2 and §14: one range, and no transfer of what the client has. */

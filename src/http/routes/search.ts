@@ -2,11 +2,11 @@
 import type { SearchHit, SearchRequest } from '../../services/search.ts'
 import { type Body, partsNamed, readBody } from '../body.ts'
 import { type Caller, contentOf } from '../content-body.ts'
+import { mediaUrlOf } from '../item-body.ts'
 import { invalid, type Schemas } from '../openapi.ts'
 import { raced } from '../plugins/deadline.ts'
 import type { RouteContext } from '../route.ts'
 import { boxBody } from './heads.ts'
-import { mediaUrlOf } from './items.ts'
 
 export function searchRoutes({ add, contract, deps }: RouteContext): void {
   add('searchCollection', async (request, reply): Promise<Schemas['SearchResponse']> => {
