@@ -117,6 +117,9 @@ it(`loses no acknowledged item and no job to ${KILLS} kills`, async () => {
       .toMatchObject({ state: 'completed', counts: { total: LINES, succeeded: LINES, failed: 0 } })
   expect((await read('/v1/collections/imports')).json.items).toBe(jobs.size * LINES)
 
-  console.log(`${acknowledged.size} items and ${jobs.size} imports of ${LINES} lines outlived ${KILLS} kills:`, Object.fromEntries(killed))
+  console.log(
+    `${acknowledged.size} items and ${jobs.size} imports of ${LINES} lines outlived ${KILLS} kills:`,
+    Object.fromEntries(killed),
+  )
   expect(acknowledged.size).toBeGreaterThan(50)
 }, 600_000)
