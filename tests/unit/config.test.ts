@@ -79,7 +79,7 @@ it('takes a place for the files of several services: a bucket or a folder', () =
     'https://bucket.s3.amazonaws.com',
     's3://Big_Bucket',
     's3://user:secret@bucket',
-    's3://bucket/a/../b',
+    's3://bucket/.hidden',
     's3://bucket?endpoint=127.0.0.1',
     's3://bucket?secret=1',
   ]) {
