@@ -26,7 +26,7 @@ export const BUCKET = 'media-of-tests'
 
 export interface S3Server {
   endpoint: string
-  /** Ends it; what it keeps stays until `close`. */
+  /** Ends it. What it keeps stays until `close` (moto keeps nothing). */
   stop(): Promise<void>
   /** Starts it again at the same address. */
   start(): Promise<void>
@@ -41,6 +41,7 @@ export async function startS3Server(): Promise<S3Server> {
   const start = async () => {
     child = CHECKS_SIGNATURES ? startGateway(port, dir) : startMoto(port)
     await untilReached(endpoint, child)
+    await makeBucket(endpoint)
   }
   const stop = async () => {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
@@ -49,7 +50,6 @@ export async function startS3Server(): Promise<S3Server> {
     await ended
   }
   await start()
-  await makeBucket(endpoint)
   return {
     endpoint,
     start,
@@ -99,7 +99,9 @@ async function makeBucket(endpoint: string): Promise<void> {
     secretAccessKey: CREDENTIALS.AWS_SECRET_ACCESS_KEY,
   }
   const client = new S3Client({ endpoint, region: CREDENTIALS.AWS_REGION, forcePathStyle: true, credentials })
-  await client.send(new CreateBucketCommand({ Bucket: BUCKET }))
+  await client.send(new CreateBucketCommand({ Bucket: BUCKET })).catch((error: Error) => {
+    if (!error.name.startsWith('BucketAlready')) throw error
+  })
   client.destroy()
 }
 

@@ -60,24 +60,33 @@ export class LanceCollection {
     keyOf: ({ item }) => item.id,
     run: (saves) => this.#saveAll(saves),
   })
-  readonly #table: Table
+  #table: Table
+  readonly #openTable: () => Promise<Table>
   readonly #files: DurableTree
   readonly #shared: Shared
   #writesSinceCompaction = 0
   #closed = false
 
-  private constructor(description: NewCollection, table: Table, files: DurableTree, shared: Shared) {
+  private constructor(
+    description: NewCollection,
+    table: Table,
+    openTable: () => Promise<Table>,
+    files: DurableTree,
+    shared: Shared,
+  ) {
     this.description = description
     this.#table = table
+    this.#openTable = openTable
     this.#files = files
     this.#shared = shared
   }
 
-  static async open(table: Table, path: string, shared: Shared): Promise<LanceCollection> {
+  static async open(openTable: () => Promise<Table>, path: string, shared: Shared): Promise<LanceCollection> {
     const files = new DurableTree(path)
     await files.sync()
+    const table = await openTable()
     const schema = await table.schema()
-    const collection = new LanceCollection(collectionOf(schema), table, files, shared)
+    const collection = new LanceCollection(collectionOf(schema), table, openTable, files, shared)
     assertCurrent(collection.description, schema)
     const { fragmentStats } = await table.stats()
     collection.#countWrites(fragmentStats.numFragments)
@@ -285,6 +294,14 @@ export class LanceCollection {
     const cleanupOlderThan = new Date(Date.now() - KEEP_VERSIONS_MS)
     await this.#table.optimize({ cleanupOlderThan, deleteUnverified: true })
     await this.#files.sync()
+    await this.#refresh()
+  }
+
+  /** What is cached of files that are gone would stay until gigabytes are full: opened anew, the table begins with none. */
+  async #refresh(): Promise<void> {
+    const old = this.#table
+    this.#table = await this.#openTable()
+    old.close()
   }
 
   /** Makes the indices that a large table lacks; later rows are added to them by each compaction. */

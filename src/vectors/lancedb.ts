@@ -5,13 +5,14 @@
  * Writers of a collection run one after another; readers see the last committed version. Source: LanceDB 0.33 API.
  */
 import { availableParallelism } from 'node:os'
-import { type Connection, connect, Index, type Table } from '@lancedb/lancedb'
+import { basename, dirname } from 'node:path'
+import { type Connection, connect, Index, Session, type Table } from '@lancedb/lancedb'
 import { DomainError } from '../errors.ts'
 import { Gate } from '../gate.ts'
 import { Serial } from '../serial.ts'
 import { DurableTree, fsyncPath } from './fsync-tree.ts'
 import { type Indices, LanceCollection, PARTITIONS } from './lance-collection.ts'
-import { LanceFolder } from './lance-folder.ts'
+import { LanceFolder, TABLE } from './lance-folder.ts'
 import { LanceReembedding, nothingToFill } from './lance-reembedding.ts'
 import type { MaintainedStore, Migration, ModelVectors, Reembedding } from './maintenance.ts'
 import { facts } from './migrations/0001-facts.ts'
@@ -23,6 +24,16 @@ import { guarded, noSuchCollection, unavailable } from './store-errors.ts'
 const INDICES: Indices = {
   item_id: () => Index.btree(),
   vector: () => Index.ivfFlat({ distanceType: 'dot', numPartitions: PARTITIONS }),
+}
+
+/** With caches of its own, which go when it is closed. */
+async function openTable(path: string): Promise<Table> {
+  const connection = await connect(dirname(path), { session: Session.default() })
+  try {
+    return await connection.openTable(basename(path, TABLE))
+  } finally {
+    connection.close()
+  }
 }
 
 export class LanceVectorStore implements MaintainedStore {
@@ -154,12 +165,12 @@ export class LanceVectorStore implements MaintainedStore {
     if (await this.#folder.hasNext(name)) {
       const table = await next.openTable(name)
       const begun = collectionOf(await table.schema())
-      if (JSON.stringify(begun) === JSON.stringify(description))
-        return this.#collectionOf(table, this.#folder.nextPath(name))
       table.close()
+      if (JSON.stringify(begun) === JSON.stringify(description)) return this.#openTable(this.#folder.nextPath(name))
     }
     await this.#folder.deleteNext(name)
-    return this.#collectionOf(await next.createEmptyTable(name, schemaOf(description)), this.#folder.nextPath(name))
+    ;(await next.createEmptyTable(name, schemaOf(description))).close()
+    return this.#openTable(this.#folder.nextPath(name))
   }
 
   async columns(name: string): Promise<string[]> {
@@ -221,7 +232,7 @@ export class LanceVectorStore implements MaintainedStore {
 
   #open(name: string): Promise<LanceCollection> {
     const opening = this.#connect()
-      .then(async ({ now }) => this.#collectionOf(await now.openTable(name), this.#folder.path(name)))
+      .then(() => this.#openTable(this.#folder.path(name)))
       .catch((error: unknown) => {
         this.#collections.delete(name)
         throw unavailable(error)
@@ -230,8 +241,8 @@ export class LanceVectorStore implements MaintainedStore {
     return opening
   }
 
-  #collectionOf(table: Table, path: string): Promise<LanceCollection> {
-    return LanceCollection.open(table, path, this.#shared)
+  #openTable(path: string): Promise<LanceCollection> {
+    return LanceCollection.open(() => openTable(path), path, this.#shared)
   }
 
   /** Finishes what was begun with the table and closes it. */

@@ -158,6 +158,21 @@ describe('a write under a key', () => {
     expect(replay).toEqual({ answer: 'done', isReplay: true })
   })
 
+  it('is one write for two processes that are at it at once', async () => {
+    const items = new Map<string, string>()
+    const write = async ({ id, createdAt }: Attempt) => {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      if (!items.has(id)) items.set(id, createdAt)
+      return { id, createdAt: items.get(id) }
+    }
+    for (let n = 0; n < 10; n++) {
+      const each = { ...key, key: `k${n}` }
+      const answers = await Promise.all([0, 1, 2].map(() => new WriteOnce(journal).run(each, write)))
+      expect(new Set(answers.map(({ answer }) => JSON.stringify(answer))).size).toBe(1)
+    }
+    expect(items.size).toBe(10)
+  })
+
   it('is forgotten a day after it was done', async () => {
     const once = new WriteOnce(journal)
     await once.run(key, async () => 'first')
