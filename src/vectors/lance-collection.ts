@@ -12,10 +12,21 @@ import { DomainError } from '../errors.ts'
 import type { Gate } from '../gate.ts'
 import { Gathering } from '../gathering.ts'
 import { Serial } from '../serial.ts'
+import { FACTS_VERSION } from './facts.ts'
 import type { Filter } from './filter.ts'
 import { filterSql } from './filter-sql.ts'
 import { DurableTree } from './fsync-tree.ts'
-import { collectionOf, compareIds, hitOf, ITEM_COLUMNS, itemsOf, type Row, rowsOf, schemaOf, scoreOf } from './rows.ts'
+import {
+  collectionOf,
+  compareIds,
+  factsVersionOf,
+  hitOf,
+  ITEM_COLUMNS,
+  itemsOf,
+  type Row,
+  rowsOf,
+  scoreOf,
+} from './rows.ts'
 import { sqlIn, sqlString } from './sql.ts'
 import type { Collection, Hit, ListQuery, NewCollection, NewItem, SearchQuery, StoredItem } from './store.ts'
 import { guarded, noSuchCollection } from './store-errors.ts'
@@ -324,10 +335,14 @@ function unitOf(vector: Float32Array): Float32Array {
 }
 
 /** Start-up migrates; only who opens a store without that meets an older table. */
-function assertCurrent(description: NewCollection, { fields }: Schema): void {
-  const there = new Set(fields.map(({ name }) => name))
-  if (schemaOf(description).fields.every(({ name }) => there.has(name))) return
-  const message = `The collection '${description.name}' lies as an older version left it; run \`onepeace migrate apply\`.`
+function assertCurrent({ name }: NewCollection, schema: Schema): void {
+  const version = factsVersionOf(schema)
+  if (version === FACTS_VERSION) return
+  const who =
+    version < FACTS_VERSION
+      ? 'an older version left it; run `onepeace migrate apply`'
+      : 'a newer version left it; use that'
+  const message = `The collection '${name}' lies as ${who}.`
   throw new DomainError('vector-store-unavailable', message)
 }
 

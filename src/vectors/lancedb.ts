@@ -16,7 +16,8 @@ import { LanceFolder, TABLE } from './lance-folder.ts'
 import { LanceReembedding, nothingToFill } from './lance-reembedding.ts'
 import type { MaintainedStore, Migration, ModelVectors, Reembedding } from './maintenance.ts'
 import { facts } from './migrations/0001-facts.ts'
-import { collectionOf, type Row, schemaOf } from './rows.ts'
+import { manyNumbers } from './migrations/0004-many-numbers.ts'
+import { collectionOf, factsVersionOf, type Row, schemaOf } from './rows.ts'
 import type { Collection, Hit, ListQuery, NewCollection, NewItem, SearchQuery, StoredItem } from './store.ts'
 import { guarded, noSuchCollection, unavailable } from './store-errors.ts'
 
@@ -37,7 +38,7 @@ async function openTable(path: string): Promise<Table> {
 }
 
 export class LanceVectorStore implements MaintainedStore {
-  readonly migrations: readonly Migration[] = [facts(this)]
+  readonly migrations: readonly Migration[] = [facts(this), manyNumbers(this)]
   readonly #folder: LanceFolder
   readonly #shared = { indices: INDICES, scans: new Gate(2 * availableParallelism()) }
   readonly #collections = new Map<string, Promise<LanceCollection>>()
@@ -173,12 +174,12 @@ export class LanceVectorStore implements MaintainedStore {
     return this.#openTable(this.#folder.nextPath(name))
   }
 
-  async columns(name: string): Promise<string[]> {
+  async factsVersion(name: string): Promise<number> {
     const { now } = await this.#connect()
     const table = await guarded(() => now.openTable(name))
-    const { fields } = await table.schema()
+    const schema = await table.schema()
     table.close()
-    return fields.map((field) => field.name)
+    return factsVersionOf(schema)
   }
 
   /** The table written anew, a batch of rows (LanceDB's, 1,024) at a time, and only then in the old one's place. */
