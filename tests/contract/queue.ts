@@ -182,7 +182,10 @@ export function describeQueue(name: string, engine: Engine): void {
       queues.splice(0)
       await engine.kill(queue)
       const seen: Record<string, number> = {}
-      consume(await open(), { handle: async (message, attempt) => void (seen[message] = attempt) })
+      const note = async (message: string, attempt: number) => {
+        seen[message] = attempt
+      }
+      consume(await open(), { handle: note })
       await expect.poll(() => Object.keys(seen).length).toBe(2)
       expect(Object.values(seen).sort()).toEqual([1, 2])
     })
