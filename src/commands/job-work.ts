@@ -52,6 +52,7 @@ export function startJobWork(deps: JobWorkDeps): { stop(): Promise<void> } {
     format: lazily(() => lineFormat(new Contract())),
     items: (tenant) => services.forTenant(tenant).items,
     embed: services.embed,
+    ready: () => services.models.ready(),
     model: services.models.info.name,
     gate: new Gate(linesAtOnce),
     onLine: metrics.jobLineEnded,

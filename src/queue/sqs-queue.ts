@@ -53,10 +53,9 @@ export class SqsQueue implements Queue {
 
   constructor(options: SqsQueueOptions) {
     this.#options = options
-    const { hostname } = new URL(options.url)
-    // sqs.eu-west-1.amazonaws.com, or another that speaks the same, whose region says nothing.
+    const { hostname, origin } = new URL(options.url)
     const region = regionIn(hostname)
-    this.#client = new SQSClient({ ...(region && { region }) })
+    this.#client = new SQSClient({ endpoint: origin, ...(region && { region }) })
   }
 
   async send(messages: readonly string[]): Promise<void> {
@@ -144,9 +143,23 @@ export class SqsQueue implements Queue {
       }
       reason = error
     }
-    await work.onParked(message, reason)
+    if (!(await this.#recorded(() => work.onParked(message, reason), work, signal))) return
     if (redrive === undefined) await this.#delete(receipt)
     else await this.#hide(receipt, 0)
+  }
+
+  /** Tried here until it works: a message that is left to be received once more may be parked by that. @returns false if stopped */
+  async #recorded(record: () => Promise<void>, work: Work, signal: AbortSignal): Promise<boolean> {
+    for (let tries = 1; !signal.aborted; tries++) {
+      try {
+        await record()
+        return true
+      } catch (error) {
+        work.onError(error)
+        await paused(pauseAfter(tries, this.#options.firstPauseMs), signal)
+      }
+    }
+    return false
   }
 
   async depth(): Promise<QueueDepth> {
@@ -216,6 +229,7 @@ export class SqsQueue implements Queue {
   }
 }
 
+/** Of `sqs.eu-west-1.amazonaws.com`; another server that speaks the same does not tell. */
 function regionIn(hostname: string): string | undefined {
   return /^sqs[.-]([a-z]{2}(?:-[a-z]+)+-\d)\./.exec(hostname)?.[1]
 }

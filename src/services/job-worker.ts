@@ -2,6 +2,7 @@
  * Takes parts of jobs from the queue and does them. A part is done once its outcome is stored; then the part that follows it is sent,
  * then the message is done with. Whatever is killed in between, the part comes again, and what is done is seen to be done.
  */
+import { setMaxListeners } from 'node:events'
 import type { FailedLine, JobEnd, JobRecords, JobRequest, PartOutcome } from '../jobs/job-records.ts'
 import { messageOf, partOf, WINDOW } from '../jobs/parts.ts'
 import type { Consumer, Queue } from '../queue/queue.ts'
@@ -72,7 +73,9 @@ export class JobWorker {
     const look = async () => (await this.#deps.records.getEnd(job)) && ended.abort(new Error('The job has ended.'))
     const timer = setInterval(() => void look().catch(() => undefined), LOOK_MS)
     try {
-      const outcome = await run(AbortSignal.any([signal, ended.signal]))
+      const either = AbortSignal.any([signal, ended.signal])
+      setMaxListeners(0, either) // each line listens; Node warns of more than ten
+      const outcome = await run(either)
       if (!ended.signal.aborted) signal.throwIfAborted()
       return outcome
     } finally {

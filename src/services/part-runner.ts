@@ -2,8 +2,9 @@
  * A part of a job, line by line. Lines run side by side, as many as fill the encoder's batches; each ends as kept or failed.
  *
  * A line may be done twice, by two workers at once even: its item has an id and a mark that follow from job and line, by which its own
- * earlier work is known. Where workers ended within the part, the third one tries its lines one by one and writes down which before it
- * does; one that ends `TRIES_ALONE` workers so is left out, and the others are kept.
+ * earlier work is known. Where workers ended within the part, the third one tries its lines one by one, with nothing else in work, and
+ * writes down which before it does; one that ends `TRIES_ALONE` workers so is left out, and the others are kept. The model is loaded
+ * before any line is begun, so that a worker that is killed while it starts says nothing of a line.
  */
 import { createHash } from 'node:crypto'
 import type { Gate } from '../gate.ts'
@@ -26,6 +27,8 @@ export interface PartRunnerDeps {
   format: LineFormat
   items(tenant: string): Pick<ItemService, 'create'>
   embed: Pick<EmbedService, 'embed'>
+  /** @throws DomainError `encoder-unavailable` until the model can be used */
+  ready(): Promise<void>
   /** Name of the model that is loaded. */
   model: string
   /** Lines at once, over all parts. */
@@ -75,13 +78,16 @@ export class PartRunner {
       else outcome.failed.push(failed)
       this.#deps.onLine(failed === 'kept' ? 'succeeded' : 'failed')
     }
+    await this.#patiently(() => this.#deps.ready(), signal).catch((error: unknown) => {
+      if (!signal.aborted) throw error
+    })
     if (attempt.attempt >= ALONE_FROM) await this.#alone(attempt, { firstLine, lines }, runOne, signal)
     else await Promise.all(lines.map((bytes, index) => this.#inTurn(() => runOne(bytes, index), signal)))
     return { succeeded: outcome.succeeded, failed: outcome.failed.sort((a, b) => a.line - b.line) }
   }
 
-  async #inTurn(task: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    await this.#deps.gate.run(task, signal).catch((error: unknown) => {
+  async #inTurn(task: () => Promise<void>, signal: AbortSignal, how: 'run' | 'runAlone' = 'run'): Promise<void> {
+    await this.#deps.gate[how](task, signal).catch((error: unknown) => {
       if (!signal.aborted) throw error
     })
   }
@@ -95,11 +101,13 @@ export class PartRunner {
     const { records } = this.#deps
     const last = await records.getTrying(job, part)
     for (const [index, bytes] of lines.entries()) {
-      if (signal.aborted) return
       const line = firstLine + index
       const tries = last?.line === line ? last.tries + 1 : 1
-      await records.setTrying(job, part, { line, tries })
-      await runOne(tries > TRIES_ALONE ? POISON : bytes, index)
+      const tryOnce = async () => {
+        await records.setTrying(job, part, { line, tries })
+        await runOne(tries > TRIES_ALONE ? POISON : bytes, index)
+      }
+      await this.#inTurn(tryOnce, signal, 'runAlone')
     }
   }
 

@@ -94,7 +94,6 @@ async function contentOfFile(file: string, dir: string, maxBytes: number): Promi
 function contentOfPart(part: Part): LineContent {
   if (part.type === 'text') return { input: part, sha256: sha256Of(part.text), name: sha256Of(part.text) }
   if (part.type === 'input_audio') return { input: part, ...inline(part.input_audio.data) }
-  if (part.type === 'upload') return { input: part, sha256: undefined, name: part.upload.id }
   const url = part.type === 'image_url' ? part.image_url.url : part.audio_url.url
   const [, base64] = /^data:[^,]*;base64,(.*)$/s.exec(url) ?? []
   return base64 === undefined ? { input: part, sha256: undefined, name: url } : { input: part, ...inline(base64) }

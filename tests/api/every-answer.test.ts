@@ -38,6 +38,7 @@ const EXAMPLES: Record<string, Example> = {
       ['file', wav(1)],
     ],
     wrong: { input: ' ' },
+    headers: { 202: { prefer: 'respond-async' } },
   },
   compareContents: {
     json: { a: ['a'], b: ['b'] },
@@ -77,7 +78,13 @@ const EXAMPLES: Record<string, Example> = {
     wrong: { image: { ...image, image_url: { url: dataUrl(picture.subarray(0, 60)) } } },
   },
   createCollection: { json: { name: 'new' }, wrong: { name: 'other' } },
-  createItem: { json: { input: 'a' }, form: [['text', 'a']], wrong: { input: ' ' } },
+  createItem: {
+    json: { input: 'a' },
+    form: [['text', 'a']],
+    wrong: { input: ' ' },
+    headers: { 202: { prefer: 'respond-async' } },
+  },
+  createImport: { json: { items: [{ input: 'a' }] }, wrong: { upload: { id: 'A'.repeat(32) } } },
   createItems: { json: { input: 'a' } },
   putItem: { json: { input: 'a' }, form: [['text', 'a']], wrong: { input: ' ' } },
   searchCollection: { json: { query: 'a' }, form: [['text', 'a']], wrong: { query: ' ' } },
@@ -135,13 +142,16 @@ const another = async (options: HarnessOptions) => {
 }
 
 const NO_UPLOAD = 'A'.repeat(32)
+const NO_JOB = '0198c5f4-7a53-7c1b-b1a6-52a7f2d0c9aa'
 let announced = NO_UPLOAD
+let taken = NO_JOB
 
 function request(
   { method, path, operationId }: Operation,
-  { collection = 'c', id = 'item', upload = announced } = {},
+  { collection = 'c', id = 'item', upload = announced, job = taken } = {},
 ): InjectOptions {
-  const url = path.replace('{collection}', collection).replace('{id}', id).replace('{upload}', upload)
+  const names: Record<string, string> = { collection, id, upload, job }
+  const url = path.replace(/\{(\w+)\}/g, (_, name: string) => names[name]!)
   const { json, file } = EXAMPLES[operationId] ?? {}
   if (file) return { method: method as 'PUT', url, payload: file.bytes, headers: { 'content-type': file.type } }
   return { method: method as 'GET', url, ...(json && body(operationId, json)) }
@@ -159,6 +169,10 @@ async function prepare({ operationId, path }: Operation): Promise<void> {
   if (operationId === 'putUpload') {
     const payload = EXAMPLES.createUpload!.json!
     announced = (await call(h.app, { method: 'POST', url: '/v1/uploads', payload })).json().id
+  }
+  if (path.includes('{job}')) {
+    const payload = EXAMPLES.createImport!.json!
+    taken = (await call(h.app, { method: 'POST', url: '/v1/collections/c/imports', payload })).json().id
   }
   if (operationId === 'deleteCollection')
     await call(h.app, { method: 'POST', url: '/v1/collections', payload: { name: 'c2' } })
@@ -202,6 +216,11 @@ const PROVOKE: Record<number, (operation: Operation) => Promise<{ statusCode: nu
   201: async (operation) => call(h.app, request(operation, { id: 'fresh' })),
   204: async (operation) =>
     call(h.app, request(operation, operation.operationId === 'deleteCollection' ? { collection: 'c2' } : {})),
+  202: async (operation) => {
+    const valid = request(operation)
+    const headers = EXAMPLES[operation.operationId]!.headers?.[202]
+    return call(h.app, { ...valid, headers: { ...valid.headers, ...headers } })
+  },
   206: async (operation) =>
     call(h.app, { ...request(operation), headers: EXAMPLES[operation.operationId]!.headers![206]! }),
   304: async (operation) => {
@@ -221,6 +240,7 @@ const PROVOKE: Record<number, (operation: Operation) => Promise<{ statusCode: nu
   },
   404: async (operation) => {
     const { operationId, path } = operation
+    if (path.includes('{job}')) return call(h.app, request(operation, { job: NO_JOB }))
     if (path.includes('{upload}')) return call(h.app, request(operation, { upload: NO_UPLOAD }))
     if (path.includes('{id}') && operationId !== 'putItem') return call(h.app, request(operation, { id: 'none' }))
     if (path.includes('{collection}')) return call(h.app, request(operation, { collection: 'none' }))

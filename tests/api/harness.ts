@@ -8,13 +8,17 @@ import { KeyRing } from '../../src/auth/key-ring.ts'
 import { connectModel, connectServices } from '../../src/commands/compose.ts'
 import { dataLayout } from '../../src/commands/data-dir.ts'
 import { type Files, filesIn } from '../../src/commands/files.ts'
+import { startJobWork } from '../../src/commands/job-work.ts'
 import type { Encoder, EncoderInput, HeadInfo, HeadInputs, HeadOutput } from '../../src/encoder/encoder.ts'
 import { DomainError } from '../../src/errors.ts'
 import { buildApp } from '../../src/http/app.ts'
+import { Metrics } from '../../src/http/metrics.ts'
 import { MediaDecoder } from '../../src/media/decoder.ts'
 import type { RemoteFetcher } from '../../src/media/remote-fetch.ts'
 import { sniffMedia } from '../../src/media/sniff.ts'
 import { AudioPreparer } from '../../src/preprocess/preparer.ts'
+import { JournalQueue } from '../../src/queue/journal-queue.ts'
+import { QUEUE_OPTIONS } from '../../src/queue/queue.ts'
 import { type Admission, DEFAULT_LIMITS, type Limits } from '../../src/services/limits.ts'
 import { LanceVectorStore } from '../../src/vectors/lancedb.ts'
 
@@ -103,6 +107,10 @@ export interface HarnessOptions {
   /** Elsewhere than in `dir`. */
   files?: Files
   fetcher?: RemoteFetcher
+  /** Of a tenant that are not finished. */
+  maxJobs?: number
+  /** Jobs are taken, and nobody does them. */
+  withoutWorker?: boolean
   /** Ask nobody for a key. */
   noAuth?: boolean
   rateLimit?: number
@@ -134,7 +142,12 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     createdS: 1_750_000_000,
     limits,
   }
-  const { keeper, ...deps } = connectServices({ info, encoder, content, heads }, store, files)
+  const metrics = new Metrics()
+  const queue = await JournalQueue.open(join(dir, 'queue'), { ...QUEUE_OPTIONS, firstPauseMs: 20 })
+  const jobs = { queue, maxOpen: options.maxJobs ?? 100 }
+  const { keeper, ...deps } = connectServices({ info, encoder, content, heads }, store, files, metrics, jobs)
+  const work = { records: files.jobs, queue, services: deps, metrics, keepMs: 60_000, linesAtOnce: 8 }
+  const jobWork = options.withoutWorker ? undefined : startJobWork(work)
   await keeper.sweep()
   const keys = options.noAuth ? undefined : await KeyRing.open(dir, 0)
   const { host = '127.0.0.1', rateLimit, log, admission, trustedProxies } = options
@@ -158,6 +171,8 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     dir,
     close: async () => {
       await app.close()
+      await jobWork?.stop()
+      await queue.close()
       await keeper.settled()
       await store.close()
       await Promise.all([media.close(), audio.close()])

@@ -887,6 +887,7 @@ export interface components {
         };
         /** @description 1 to 256 Unicode characters without control characters; neither `.` nor `..`, which no URL can carry. Compared code point by code point, without normalisation. */
         ItemId: string;
+        /** an item */
         ItemRequest: {
             id?: components["schemas"]["ItemId"];
             input: components["schemas"]["Content"];
@@ -1079,10 +1080,7 @@ export interface components {
             id?: components["schemas"]["ItemId"];
             metadata?: components["schemas"]["Metadata"];
         };
-        /**
-         * an item
-         * @description As for a single item, or with `url` in place of `input`.
-         */
+        /** @description As for a single item, or with `url` in place of `input`. */
         ImportItem: components["schemas"]["ItemRequest"] | components["schemas"]["ImportUrl"];
         /** @description Either `items`, or an upload that is NDJSON. */
         ImportManifest: {

@@ -41,7 +41,7 @@ export function importRoutes({ add, contract, deps }: RouteContext): void {
       const collection = String(request.checked.collection)
       const { collections, jobs } = deps.forTenant(request.caller.tenant)
       // What holds for every line is told at once.
-      deps.models.assertMade(await collections.get(collection))
+      await collections.assertUsable(collection)
       await jobs.assertRoom()
       const { lines, key } = sourceOf(request)
       const staged = await jobs.stage(lines)

@@ -20,7 +20,7 @@ export function itemRoutes({ add, contract, deps }: RouteContext): void {
     const draft = draftOf(body, request.caller)
     const key = await writeKeyOf(request, body)
     if (wantsJob(request)) {
-      deps.models.assertMade(await deps.forTenant(request.caller.tenant).collections.get(collection))
+      await deps.forTenant(request.caller.tenant).collections.assertUsable(collection)
       return respondAsync(request, reply, deps, { collection, id, ...draft }, key)
     }
     const { answer, isReplay } = await deps.writeOnce.run(key, async (attempt) =>
