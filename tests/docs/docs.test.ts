@@ -13,6 +13,7 @@ const PAGES = [
   'docs/mcp.md',
   'docs/searching.md',
   'docs/retries.md',
+  'docs/imports.md',
   'docs/errors.md',
   'sdk/typescript/README.md',
   'sdk/python/README.md',
