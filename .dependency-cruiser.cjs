@@ -71,6 +71,12 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/(transfer/|chunks\\.ts$)' },
     },
     {
+      name: 'queue-knows-nothing-of-jobs',
+      severity: 'error',
+      from: { path: '^src/queue/' },
+      to: { path: '^src/', pathNot: '^src/(queue/|errors\\.ts$|durable\\.ts$|serial\\.ts$)' },
+    },
+    {
       name: 'terminal-knows-nothing-of-onepeace',
       severity: 'error',
       from: { path: '^src/terminal/' },
@@ -94,6 +100,8 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/(objects/|(durable|errors|media-location)\\.ts$)' },
     },
     onlyIn('prom-client', '^src/http/metrics\\.ts$'),
+    onlyIn('bullmq', '^src/queue/redis-queue\\.ts$'),
+    onlyIn('@aws-sdk/client-sqs', '^src/queue/sqs-queue\\.ts$'),
     onlyIn('undici', '^src/encoder/remote/replica\\.ts$'),
     onlyIn('@modelcontextprotocol', '^src/mcp/'),
     onlyIn('sharp', '^src/media/image\\.ts$'),

@@ -3,8 +3,9 @@
  *
  *   <dir>/log      a line a change: `+` sent, `!` handed out, `-` done, `#` parked; then the message
  *
- * Only what is sent is synced before anyone is told: of the rest a crash of the machine costs at most a repeat. A last line without
- * its end is one that was never told of. The log is written anew, short, when it opens, and when most of it is history.
+ * Only what is sent is synced before anyone is told: of the rest a crash of the machine, or a disk that is full, costs at most a
+ * repeat. A last line without its end is one that was never told of. The log is written anew, short, when it opens, and when most of it
+ * is history.
  */
 import { appendFile, type FileHandle, mkdir, open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -41,6 +42,8 @@ export class JournalQueue implements Queue {
   readonly #consumers = new Set<JournalConsumer>()
   #log: FileHandle | undefined
   #lines = 0
+  /** Whether a line was broken off, so that the next must not go on in it. */
+  #isTorn = false
 
   private constructor(dir: string, options: QueueOptions) {
     this.#dir = dir
@@ -51,8 +54,10 @@ export class JournalQueue implements Queue {
   static async open(dir: string, options: QueueOptions): Promise<JournalQueue> {
     const queue = new JournalQueue(dir, options)
     await mkdir(dir, { recursive: true })
-    queue.#replay(await readFile(queue.#path, 'utf8').catch(() => ''))
-    await queue.#rewrite()
+    const text = await readFile(queue.#path, 'utf8').catch(() => '')
+    queue.#replay(text)
+    if (text === '') queue.#log = await open(queue.#path, 'a')
+    else await queue.#rewrite()
     return queue
   }
 
@@ -111,7 +116,7 @@ export class JournalQueue implements Queue {
       if (entry.notBefore > now) soonest = Math.min(soonest, entry.notBefore - now)
       else {
         this.#apply('!', message)
-        await this.#append([['!', message]], false)
+        await this.#note('!', message)
         return { message, attempt: entry.attempts }
       }
     }
@@ -130,7 +135,12 @@ export class JournalQueue implements Queue {
     }
     const change = outcome === 'done' ? '-' : '#'
     this.#apply(change, message)
-    await this.#append([[change, message]], change === '#')
+    await this.#note(change, message)
+  }
+
+  /** What is forgotten of this comes again, once more than it had to. */
+  async #note(change: Change, message: string): Promise<void> {
+    await this.#append([[change, message]], change === '#').catch(() => undefined)
   }
 
   #apply(change: Change, message: string): void {
@@ -146,7 +156,7 @@ export class JournalQueue implements Queue {
 
   #replay(text: string): void {
     const lines = text.split('\n').slice(0, -1)
-    for (const line of lines) this.#apply(line[0] as Change, line.slice(1))
+    for (const line of lines.filter((each) => each !== '')) this.#apply(line[0] as Change, line.slice(1))
     for (const entry of this.#entries.values()) if (entry.state === 'active') entry.state = 'waiting'
   }
 
@@ -155,7 +165,11 @@ export class JournalQueue implements Queue {
     if (changes.length === 0) return
     await this.#writing.run(async () => {
       if (this.#log === undefined) return // closed: what is active comes again
-      await appendFile(this.#log, changes.map(([change, message]) => `${change}${message}\n`).join(''))
+      const lines = changes.map(([change, message]) => `${change}${message}\n`)
+      const begin = this.#isTorn ? '\n' : ''
+      this.#isTorn = true
+      await appendFile(this.#log, begin + lines.join(''))
+      this.#isTorn = false
       if (isSynced) await this.#log.datasync()
       this.#lines += changes.length
     })

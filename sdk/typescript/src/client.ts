@@ -3,6 +3,7 @@ import { Collections } from './collections.ts'
 import { blobOf, bodyOf, type FilePart, type Input, type Media, vectorOf } from './content.ts'
 import type { components } from './contract.ts'
 import { Items } from './items.ts'
+import { Jobs } from './jobs.ts'
 import { type ClientOptions, type RequestOptions, Transport } from './transport.ts'
 
 type Schemas = components['schemas']
@@ -24,12 +25,14 @@ export interface UploadOptions extends RequestOptions {
 export class OnepeaceClient {
   readonly collections: Collections
   readonly items: Items
+  readonly jobs: Jobs
   readonly #transport: Transport
 
   constructor(options: ClientOptions = {}) {
     this.#transport = new Transport(options)
     this.collections = new Collections(this.#transport)
     this.items = new Items(this.#transport)
+    this.jobs = new Jobs(this.#transport)
   }
 
   /** Every operation of the contract by its path, typed by it; without retries and errors as values (openapi-fetch). */

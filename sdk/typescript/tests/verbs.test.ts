@@ -232,3 +232,37 @@ it('gives a request up when its signal says so, or when its time is over', async
 function textPart(text: string, weight?: number) {
   return { type: 'text' as const, text, ...(weight !== undefined && { weight }) }
 }
+
+const dog = () => fileAt(join(dir, 'dog.png'))
+
+it('has many things kept by a job, tells how far it is, which lines failed, and lists it', async () => {
+  const name = 'imported'
+  await client.collections.create(name)
+  const items = [
+    { id: 'one', input: 'a dog' },
+    { id: 'one', input: 'again' },
+    { input: await dog(), metadata: { n: 3 } },
+  ]
+  const { id } = await client.jobs.import(name, items)
+  const seen: string[] = []
+  const job = await client.jobs.wait(id, { everyMs: 50, onProgress: ({ state }) => seen.push(state) })
+  expect(job).toMatchObject({ state: 'completed', counts: { total: 3, succeeded: 2, failed: 1 } })
+  expect(seen.at(-1)).toBe('completed')
+  expect((await gathered(client.jobs.errors(id))).map(({ error }) => error.code)).toEqual(['conflict'])
+  expect((await gathered(client.jobs.list())).map((each) => each.id)).toContain(id)
+  const lines = new Blob(['{"input": "from a file"}\n'])
+  const { id: second } = await client.jobs.import(name, lines, { idempotencyKey: 'blob' })
+  expect((await client.jobs.import(name, lines, { idempotencyKey: 'blob' })).id).toBe(second)
+  expect((await client.jobs.wait(second, { everyMs: 50 })).counts.succeeded).toBe(1)
+  expect((await client.jobs.cancel(second)).state).toBe('completed')
+})
+
+it('asks without waiting, and reads the answer from the job', async () => {
+  const asked = await client.jobs.embed(['a dog', await dog()])
+  const { result } = await client.jobs.wait(asked.id, { everyMs: 50 })
+  const { data } = await client.embed(['a dog', await dog()])
+  expect((result as { data: { embedding: number[] }[] }).data[0]!.embedding).toEqual(data[0]!.embedding)
+  await client.collections.create('later')
+  const { id } = await client.jobs.add('later', await dog(), { id: 'p' })
+  expect((await client.jobs.wait(id, { everyMs: 50 })).result).toEqual(await client.items.get('later', 'p'))
+})

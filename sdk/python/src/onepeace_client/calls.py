@@ -79,6 +79,10 @@ def collection_path(name: str, *rest: str) -> str:
     return "/".join(["/v1/collections", quote(name, safe=""), *(quote(step, safe="") for step in rest)])
 
 
+def job_path(id: str, *rest: str) -> str:
+    return "/".join(["/v1/jobs", quote(id, safe=""), *rest])
+
+
 def write_key(request: WriteOptions) -> str:
     return request.pop("idempotency_key", None) or uuid.uuid4().hex
 

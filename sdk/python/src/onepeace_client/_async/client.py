@@ -29,6 +29,7 @@ from ..contract import (
 from ..json_object import JsonObject
 from .collections import AsyncCollections
 from .items import AsyncItems
+from .jobs import AsyncJobs
 from .transport import AsyncTransport
 
 
@@ -56,6 +57,7 @@ class AsyncClient:
         self._transport = AsyncTransport(url, api_key, headers, defaults, http)
         self.collections = AsyncCollections(self._transport)
         self.items = AsyncItems(self._transport)
+        self.jobs = AsyncJobs(self._transport)
 
     async def embed(
         self,
