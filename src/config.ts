@@ -4,6 +4,7 @@
  */
 import { isIP } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { type MediaLocation, mediaLocationOf } from './media-location.ts'
 import { MODALITIES, type Modality } from './modality.ts'
 import { type Admission, DEFAULT_ADMISSION, DEFAULT_LIMITS, type Limits } from './services/limits.ts'
 import { QUANTIZATIONS, type Quantization } from './vectors/qdrant-quantization.ts'
@@ -22,6 +23,10 @@ export interface Config {
   qdrantApiKey: string | undefined
   /** How Qdrant keeps vectors small for searching. */
   qdrantQuantization: Quantization
+  /** Where originals, uploads and the journal of writes are kept with other processes; undefined for the data folder. */
+  media: MediaLocation | undefined
+  /** Keys as text, or the file that they are in; undefined for `keys.json` of the data folder. */
+  keys: { text: string } | { file: string } | undefined
   /** Addresses of the encoder services; none to run the model in this process. */
   encoderUrls: readonly string[]
   /** What the API and its encoder services know and nobody else. */
@@ -34,6 +39,9 @@ export interface Config {
   device: Device
   /** Host and port of Lambda's runtime interface, where this process is a Lambda function. */
   lambdaRuntimeApi: string | undefined
+  /** Where jobs wait: a Redis server or an SQS queue; undefined for the data folder, where this process does them. */
+  queueUrl: string | undefined
+  jobs: Readonly<JobConfig>
   /** Whether serving other machines without keys was asked for. */
   noAuth: boolean
   /** Whether pictures and sounds given by their address are fetched. */
@@ -54,6 +62,14 @@ export interface Config {
 
 export const DEVICES = ['cpu', 'cuda'] as const
 export type Device = (typeof DEVICES)[number]
+export interface JobConfig {
+  /** Jobs of one tenant that may be unfinished at once. */
+  maxOpen: number
+  /** How long a finished job is kept. */
+  keepMs: number
+  /** Lines that a worker has in work at once; undefined for the preset of the command. */
+  linesAtOnce: number | undefined
+}
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -92,12 +108,16 @@ export function loadConfig(
     qdrantUrl: qdrantUrlOf(env.QDRANT_URL || undefined, wrong),
     qdrantApiKey: env.QDRANT_API_KEY || undefined,
     qdrantQuantization: quantizationOf(env.QDRANT_QUANTIZATION || 'none', wrong),
+    media: mediaOf(env, wrong),
+    keys: keysOf(env, wrong),
     encoderUrls: Object.freeze(encoderUrlsOf(env, wrong)),
     encoderSecret: secretOf(env.ENCODER_SECRET || undefined, wrong),
     encoderWakeS: wholeNumber(env.ENCODER_WAKE_S ?? '0', 'ENCODER_WAKE_S', 0, 3600, wrong),
     encoderTextLocal: isYes('ENCODER_TEXT_LOCAL', env, wrong),
     device: deviceOf(env.ONEPEACE_DEVICE || 'cpu', wrong),
     lambdaRuntimeApi: env.AWS_LAMBDA_RUNTIME_API || undefined,
+    queueUrl: queueUrlOf(env.QUEUE_URL || undefined, wrong),
+    jobs: Object.freeze(jobsOf(env, wrong)),
     noAuth: flags.auth === false || isYes('ONEPEACE_NO_AUTH', env, wrong),
     remoteFetch: isYes('ONEPEACE_REMOTE_FETCH', env, wrong, true),
     trustedProxies: proxiesOf(env.ONEPEACE_TRUSTED_PROXIES ?? '', wrong),
@@ -192,6 +212,24 @@ function qdrantUrlOf(text: string | undefined, wrong: string[]): string | undefi
   return text
 }
 
+function mediaOf({ MEDIA_URL, ...env }: NodeJS.ProcessEnv, wrong: string[]): MediaLocation | undefined {
+  const location = MEDIA_URL ? mediaLocationOf(MEDIA_URL) : undefined
+  if (MEDIA_URL && location === undefined)
+    wrong.push(
+      'MEDIA_URL must be like s3://bucket/prefix, with ?endpoint=http://127.0.0.1:9000 for a server that is not AWS ' +
+        '(also region=… and path_style=0 or 1), or like file:///mnt/media.',
+    )
+  if (location?.kind !== 's3' || location.endpoint === undefined) return location
+  // A server that is not AWS has no regions, and yet signatures name one.
+  return { ...location, region: location.region ?? (env.AWS_REGION || env.AWS_DEFAULT_REGION || 'us-east-1') }
+}
+
+function keysOf({ ONEPEACE_KEYS, ONEPEACE_KEYS_FILE }: NodeJS.ProcessEnv, wrong: string[]): Config['keys'] {
+  if (ONEPEACE_KEYS && ONEPEACE_KEYS_FILE) wrong.push('Only one of ONEPEACE_KEYS and ONEPEACE_KEYS_FILE can be given.')
+  if (ONEPEACE_KEYS) return { text: ONEPEACE_KEYS }
+  return ONEPEACE_KEYS_FILE ? { file: ONEPEACE_KEYS_FILE } : undefined
+}
+
 /** Separated by commas. Messages do not repeat an address: it may hold a password. */
 function encoderUrlsOf({ ENCODER_URL = '', ENCODER_SECRET }: NodeJS.ProcessEnv, wrong: string[]): string[] {
   const texts = ENCODER_URL.split(',').map((text) => text.trim())
@@ -205,6 +243,26 @@ function encoderUrlsOf({ ENCODER_URL = '', ENCODER_SECRET }: NodeJS.ProcessEnv, 
   if (given.length > 0 && !ENCODER_SECRET)
     wrong.push('ENCODER_URL needs ENCODER_SECRET, the one of the encoder services.')
   return given
+}
+
+/** The message does not repeat the address: it may hold a password. */
+function queueUrlOf(text: string | undefined, wrong: string[]): string | undefined {
+  const isRedis = text !== undefined && URL.canParse(text) && /^rediss?:\/\/.+/.test(text)
+  const isSqs = text !== undefined && URL.canParse(text) && /^https?:\/\/[^/@?#]+\/[^?#]+$/.test(text)
+  if (text !== undefined && !isRedis && !isSqs) {
+    wrong.push('QUEUE_URL must be a Redis server, such as redis://127.0.0.1:6379, or the address of an SQS queue.')
+  }
+  return text
+}
+
+function jobsOf(env: NodeJS.ProcessEnv, wrong: string[]): JobConfig {
+  const setting = (variable: string, text: string, most: number) => wholeNumber(text, variable, 1, most, wrong)
+  const lines = env.ONEPEACE_WORKER_LINES
+  return {
+    maxOpen: setting('ONEPEACE_MAX_JOBS', env.ONEPEACE_MAX_JOBS ?? '100', 10_000),
+    keepMs: setting('ONEPEACE_KEEP_JOBS_HOURS', env.ONEPEACE_KEEP_JOBS_HOURS ?? '168', 100_000) * 3_600_000,
+    linesAtOnce: lines === undefined ? undefined : setting('ONEPEACE_WORKER_LINES', lines, 1024),
+  }
 }
 
 function secretOf(text: string | undefined, wrong: string[]): string | undefined {

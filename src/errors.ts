@@ -23,6 +23,7 @@ export const ERROR_CODES = [
   'encoder-unavailable',
   'encoder-starting',
   'vector-store-unavailable',
+  'queue-unavailable',
   'deadline-exceeded',
 ] as const
 

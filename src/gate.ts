@@ -1,10 +1,14 @@
 /** Lets at most `width` tasks run at once; the others wait in order, and leave the queue when they are aborted. */
+import { Serial } from './serial.ts'
 
 export class Gate {
+  readonly #width: number
+  readonly #alone = new Serial()
   #free: number
   readonly #waiting: (() => void)[] = []
 
   constructor(width: number) {
+    this.#width = width
     this.#free = width
   }
 
@@ -15,6 +19,19 @@ export class Gate {
     } finally {
       this.#leave()
     }
+  }
+
+  /** Runs a task while no other does. Such tasks come one after another; of the others, those that came before are waited for. */
+  runAlone<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.#alone.run(async () => {
+      let entered = 0
+      try {
+        for (; entered < this.#width; entered++) await this.#enter(signal)
+        return await task()
+      } finally {
+        for (; entered > 0; entered--) this.#leave()
+      }
+    })
   }
 
   #enter(signal?: AbortSignal): Promise<void> {

@@ -26,7 +26,9 @@ export async function onepeace(args: readonly string[], options: RunOptions = {}
 }
 
 export function startOnepeace(args: readonly string[], { cwd, env }: RunOptions = {}): ChildProcess {
-  const plain = Object.entries(process.env).filter(([name]) => !/^(ONEPEACE|QDRANT|OTEL)_/.test(name))
+  const plain = Object.entries(process.env).filter(
+    ([name]) => !/^(ONEPEACE|QDRANT|OTEL|ENCODER|QUEUE|MEDIA)_/.test(name),
+  )
   return spawn(process.execPath, [PROGRAM, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd,

@@ -25,10 +25,13 @@ OPTIONS = [
 SYNC = {
     "AsyncGenerator[BatchResult, None]": "Generator[BatchResult, None, None]",
     "AsyncGenerator[Item, None]": "Generator[Item, None, None]",
+    "AsyncGenerator[Job, None]": "Generator[Job, None, None]",
+    "AsyncGenerator[JobError, None]": "Generator[JobError, None, None]",
     "AsyncGenerator[bytes, None]": "Generator[bytes, None, None]",
     "AsyncGenerator[List[bytes], None]": "Generator[List[bytes], None, None]",
     "AsyncGenerator": "Generator",
     "Union[Iterable[NewItem], AsyncIterable[NewItem]]": "Iterable[NewItem]",
+    ", AsyncIterable[Union[NewItem, ImportUrl]]": "",
     "AsyncIterable, ": "",
     "asyncio.sleep": "time.sleep",
     "import asyncio\n": "",

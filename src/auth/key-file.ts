@@ -59,7 +59,8 @@ function entryOf({ createdAt, ...record }: KeyRecord): object {
   return { ...record, created_at: createdAt }
 }
 
-function parseKeys(text: string, path: string): KeyRecord[] {
+/** @param path where they stand, for the message. @throws KeysError */
+export function parseKeys(text: string, path: string): KeyRecord[] {
   try {
     const { version, keys } = JSON.parse(text) as { version: unknown; keys: unknown[] }
     if (version === VERSION) return keys.map((entry) => recordOf(entry as Record<string, unknown>))

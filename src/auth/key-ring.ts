@@ -4,8 +4,8 @@
  */
 import { timingSafeEqual } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import { keyFileOf, readKeys } from './key-file.ts'
-import { type KeyRecord, sha256Of } from './keys.ts'
+import { keyFileOf, parseKeys, readKeys } from './key-file.ts'
+import { type KeyRecord, KeysError, sha256Of } from './keys.ts'
 
 const CHECK_EVERY_MS = 1000
 
@@ -16,21 +16,48 @@ interface Snapshot {
   keys: { record: KeyRecord; hash: Buffer }[] | undefined
 }
 
+/** Reads the keys again, unless they are those of before. */
+type Load = (before?: Snapshot) => Promise<Snapshot>
+
 export class KeyRing {
-  readonly #path: string
+  readonly #load: Load
   readonly #checkEveryMs: number
   #checkedAtMs = Date.now()
   #snapshot: Promise<Snapshot>
 
-  private constructor(path: string, checkEveryMs: number) {
-    this.#path = path
+  private constructor(load: Load, checkEveryMs: number) {
+    this.#load = load
     this.#checkEveryMs = checkEveryMs
-    this.#snapshot = load(path)
+    this.#snapshot = load()
   }
 
-  /** @param checkEveryMs how long a change may go unnoticed. @throws KeysError if the file cannot be read */
-  static async open(dataDir: string, checkEveryMs = CHECK_EVERY_MS): Promise<KeyRing> {
-    const ring = new KeyRing(keyFileOf(dataDir), checkEveryMs)
+  /**
+   * The keys of a data folder, if it has any.
+   * @param checkEveryMs how long a change may go unnoticed
+   * @throws KeysError if the file cannot be read
+   */
+  static open(dataDir: string, checkEveryMs = CHECK_EVERY_MS): Promise<KeyRing> {
+    return KeyRing.#opened((before) => load(keyFileOf(dataDir), before), checkEveryMs)
+  }
+
+  /** The keys of a file that must be there: that it is missing must not open the service to everyone. @throws KeysError */
+  static ofFile(path: string, checkEveryMs = CHECK_EVERY_MS): Promise<KeyRing> {
+    const loadThere: Load = async (before) => {
+      const snapshot = await load(path, before)
+      if (snapshot.keys === undefined) throw new KeysError(`There is no file of keys at ${path}.`)
+      return snapshot
+    }
+    return KeyRing.#opened(loadThere, checkEveryMs)
+  }
+
+  /** Keys that do not change while the process runs. @param text as `keys.json` has it. @throws KeysError */
+  static ofText(text: string): Promise<KeyRing> {
+    const snapshot = { stamp: '', keys: parseKeys(text, 'ONEPEACE_KEYS').map(hashed) }
+    return KeyRing.#opened(async () => snapshot, Number.POSITIVE_INFINITY)
+  }
+
+  static async #opened(load: Load, checkEveryMs: number): Promise<KeyRing> {
+    const ring = new KeyRing(load, checkEveryMs)
     await ring.#snapshot
     return ring
   }
@@ -57,8 +84,8 @@ export class KeyRing {
     if (Date.now() - this.#checkedAtMs >= this.#checkEveryMs) {
       this.#checkedAtMs = Date.now()
       this.#snapshot = this.#snapshot.then(
-        (before) => load(this.#path, before),
-        () => load(this.#path),
+        (before) => this.#load(before),
+        () => this.#load(),
       )
       this.#snapshot.catch(() => undefined) // whoever awaits it is told; nobody may be awaiting it
     }
@@ -70,7 +97,11 @@ async function load(path: string, before?: Snapshot): Promise<Snapshot> {
   const stamp = await stampOf(path)
   if (before?.stamp === stamp) return before
   const records = await readKeys(path)
-  return { stamp, keys: records?.map((record) => ({ record, hash: Buffer.from(record.sha256, 'hex') })) }
+  return { stamp, keys: records?.map(hashed) }
+}
+
+function hashed(record: KeyRecord) {
+  return { record, hash: Buffer.from(record.sha256, 'hex') }
 }
 
 /** Every change is a new file by rename, so the inode tells even two within one tick of the clock. */

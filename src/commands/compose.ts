@@ -2,7 +2,6 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DEFAULT_TENANT } from '../auth/keys.ts'
-import { BlobStore } from '../blobs/blob-store.ts'
 import { MANIFEST_FILE } from '../bundle/manifest.ts'
 import { type Bundle, bundleHash, openBundle } from '../bundle/open.ts'
 import type { Config } from '../config.ts'
@@ -14,22 +13,27 @@ import { openRemoteEncoder } from '../encoder/remote/remote-encoder.ts'
 import { TextFallback, textOnly } from '../encoder/text-fallback.ts'
 import { Metrics } from '../http/metrics.ts'
 import type { AppDeps, TenantServices } from '../http/route.ts'
-import { WriteJournal } from '../journal/write-journal.ts'
 import { MediaDecoder } from '../media/decoder.ts'
 import { RemoteFetcher } from '../media/remote-fetch.ts'
 import { sniffMedia } from '../media/sniff.ts'
 import { AudioPreparer } from '../preprocess/preparer.ts'
 import { Tokenizer } from '../preprocess/tokenizer.ts'
+import { NoQueue } from '../queue/no-queue.ts'
+import type { Queue } from '../queue/queue.ts'
+import { Recurring } from '../recurring.ts'
 import { CollectionService } from '../services/collections.ts'
 import { ContentEncoder, type ContentEncoderDeps } from '../services/content.ts'
 import { EmbedService } from '../services/embed.ts'
 import { HeadService, type HeadServiceDeps } from '../services/heads.ts'
 import { ItemService } from '../services/index-items.ts'
+import { JobService } from '../services/jobs.ts'
 import type { Limits } from '../services/limits.ts'
-import { MediaKeeper } from '../services/media-keeper.ts'
+import { OwnMedia } from '../services/media-keeper.ts'
 import { type ModelInfo, ModelService } from '../services/models.ts'
 import { PointingService } from '../services/pointing.ts'
 import { SearchService } from '../services/search.ts'
+import { SharedMedia } from '../services/shared-media.ts'
+import type { UploadService } from '../services/uploads.ts'
 import { WriteOnce } from '../services/write-once.ts'
 import { ZeroShotService } from '../services/zero-shot.ts'
 import { stage } from '../telemetry/request-trace.ts'
@@ -40,7 +44,9 @@ import { QdrantVectorStore } from '../vectors/qdrant.ts'
 import type { VectorStore } from '../vectors/store.ts'
 import { TenantVectorStore } from '../vectors/tenant-store.ts'
 import { maintainBeside, prepareStore } from './at-start.ts'
-import { type DataDir, openDataDir } from './data-dir.ts'
+import { type DataDir, dataLayout, openDataDir } from './data-dir.ts'
+import { type Files, filesIn, sharedFiles } from './files.ts'
+import { LINES_BESIDE_REQUESTS, openQueue, startJobWork } from './job-work.ts'
 
 /** What turns contents into vectors and asks heads, without a store: all that `onepeace embed` needs. */
 export interface ModelHalf {
@@ -67,6 +73,7 @@ type ModelConfig = Pick<Config, 'modelDir' | 'limits' | 'remoteFetch' | 'cache'>
 export async function openModel(
   config: ModelConfig,
   metrics?: Pick<Metrics, 'batchRan' | 'cacheLookedUp'>,
+  uploads?: UploadService,
 ): Promise<ModelHalf> {
   const { modelDir, limits, remoteFetch, cache } = config
   const bundle = await openBundle(modelDir)
@@ -84,7 +91,16 @@ export async function openModel(
   return {
     info: await infoOf(bundle, limits),
     encoder,
-    ...connectModel({ encoder, tokenizer, sniff: sniffMedia, media, audio, fetcher, limits }),
+    ...connectModel({
+      encoder,
+      tokenizer,
+      sniff: sniffMedia,
+      media,
+      audio,
+      fetcher,
+      limits,
+      ...(uploads && { uploads }),
+    }),
     close: async () => {
       await Promise.allSettled([encoder.close(), media.close(), audio.close()])
     },
@@ -137,50 +153,93 @@ async function timed<T>(call: () => Promise<T>, tell: (tookMs: number) => void):
   }
 }
 
-/** @throws BundleError, DataDirError, DomainError `vector-store-unavailable` */
-export async function openServices(config: Config): Promise<Services> {
+/** Whether the process keeps anything in the data folder: if not, any number of them may serve the same. */
+export function needsDataDir({ qdrantUrl, media }: Pick<Config, 'qdrantUrl' | 'media'>): boolean {
+  return qdrantUrl === undefined || media === undefined
+}
+
+const HOUR_MS = 60 * 60 * 1000
+
+export interface JobsHere {
+  /** Lines of jobs that this process has in work at once. */
+  linesAtOnce: number
+}
+
+/**
+ * @param jobs whether this process does jobs; where no other could, it does
+ * @throws BundleError, ConfigError, DataDirError, DomainError `vector-store-unavailable`
+ */
+export async function openServices(config: Config, jobs: JobsHere | undefined = jobsBeside(config)): Promise<Services> {
   const metrics = new Metrics({ ofProcess: true })
-  const model = await openModel(config, metrics)
+  const data = needsDataDir(config) ? await openDataDir(config.dataDir) : undefined
   try {
-    const data = await openDataDir(config.dataDir)
+    const files = await filesOf(config, data ?? dataLayout(config.dataDir))
+    const model = await openModel(config, metrics, files.uploads)
     try {
-      return await openStore(config, model, data, metrics)
+      return await openStore(config, model, { data, files }, metrics, jobs)
     } catch (error) {
-      await data.release()
+      await model.close()
       throw error
     }
   } catch (error) {
-    await model.close()
+    await data?.release()
     throw error
   }
 }
 
-async function openStore(config: Config, model: ModelHalf, data: DataDir, metrics: Metrics): Promise<Services> {
-  const store = vectorStoreOf(config, data, model.info.name)
+async function openStore(
+  config: Config,
+  model: ModelHalf,
+  { data, files }: { data: DataDir | undefined; files: Files },
+  metrics: Metrics,
+  jobs: JobsHere | undefined,
+): Promise<Services> {
+  const store = vectorStoreOf(config, data ?? dataLayout(config.dataDir), model.info.name)
   const isEmbedded = config.qdrantUrl === undefined
   if (isEmbedded) await prepareStore(store, model.info, config.modelDir)
-  const blobs = new BlobStore(isEmbedded ? data.blobsDir : data.qdrantBlobsDir)
-  const { keeper, ...services } = connectServices(model, store, blobs, new WriteJournal(data.journalDir), metrics)
+  const queue = await openQueue(config, data)
+  const { keeper, ...services } = connectServices(model, store, files, metrics, { queue, maxOpen: config.jobs.maxOpen })
   // A server that is another, or empty, would refer to nothing: what a crash left there takes room, but is never worth the risk.
-  if (isEmbedded) await keeper.sweep()
-  await services.writeOnce.sweep()
+  if (isEmbedded && keeper instanceof OwnMedia) await keeper.sweep()
+  const sweeps = [
+    new Recurring(() => services.writeOnce.sweep(), HOUR_MS),
+    new Recurring(() => files.uploads.sweep(), HOUR_MS),
+    ...(keeper instanceof SharedMedia ? [new Recurring(() => keeper.sweep(), HOUR_MS / 6)] : []),
+  ]
+  for (const each of sweeps) each.start()
   const beside = isEmbedded
     ? undefined
-    : maintainBeside(store, model.info, config.modelDir, { content: model.content, blobs })
+    : maintainBeside(store, model.info, config.modelDir, { content: model.content, blobs: files.blobs })
+  const { keepMs } = config.jobs
+  const jobWork = jobs && startJobWork({ records: files.jobs, queue, services, metrics, keepMs, ...jobs })
   return {
     ...services,
     close: async () => {
-      services.writeOnce.close()
-      await beside?.stop()
+      await Promise.all([...sweeps.map((each) => each.stop()), beside?.stop(), jobWork?.stop()])
+      await queue.close()
       await model.close()
       await keeper.settled()
       await store.close()
-      await data.release()
+      await data?.release()
     },
   }
 }
 
-/** Originals stay in the data folder wherever the vectors are. @param model whose vectors are meant where there are several */
+/** Only the one process that has the data folder can do what is to be done in it. */
+function jobsBeside(config: Config): JobsHere | undefined {
+  return needsDataDir(config) ? { linesAtOnce: config.jobs.linesAtOnce ?? LINES_BESIDE_REQUESTS } : undefined
+}
+
+/** Where the files are that belong to the vectors of a Config. @throws ConfigError */
+export async function filesOf(
+  { media, qdrantUrl }: Pick<Config, 'media' | 'qdrantUrl'>,
+  layout: Omit<DataDir, 'release'>,
+): Promise<Files> {
+  if (media !== undefined) return sharedFiles(media)
+  return filesIn({ ...layout, originalsDir: qdrantUrl === undefined ? layout.blobsDir : layout.qdrantBlobsDir })
+}
+
+/** @param model whose vectors are meant where there are several */
 export function vectorStoreOf(
   { qdrantUrl: url, qdrantApiKey: apiKey, qdrantQuantization: quantization }: QdrantConfig,
   { vectorsDir }: Pick<DataDir, 'vectorsDir'>,
@@ -194,13 +253,17 @@ export function vectorStoreOf(
 export function connectServices(
   { info, encoder, content, heads }: Pick<ModelHalf, 'info' | 'encoder' | 'content' | 'heads'>,
   plainStore: VectorStore,
-  blobs: BlobStore,
-  journal: WriteJournal,
+  { blobs, journal, uploads, doomed, jobs: records }: Files,
   metrics = new Metrics(),
-): AppDeps & { keeper: MediaKeeper } {
+  { queue, maxOpen }: { queue: Queue; maxOpen: number } = { queue: new NoQueue(), maxOpen: 100 },
+): AppDeps & { keeper: OwnMedia | SharedMedia } {
   const store = watchedStore(plainStore, metrics)
   const models = new ModelService(info, encoder)
-  const keeper = new MediaKeeper(blobs, store)
+  const keeper = doomed ? new SharedMedia(blobs, store, doomed) : new OwnMedia(blobs, store)
+  metrics.watchJobs(
+    () => queue.depth(),
+    async () => (await records.open()).length,
+  )
   const connectTenant = (tenant: string): TenantServices => {
     const own = new TenantVectorStore(store, tenant === DEFAULT_TENANT ? undefined : tenant)
     const collections = new CollectionService(own, models, keeper)
@@ -209,6 +272,7 @@ export function connectServices(
     return {
       collections,
       items,
+      jobs: new JobService({ records, queue, tenant, maxOpen }),
       search: new SearchService({ content, store: own, collections, pointing }),
     }
   }
@@ -220,6 +284,8 @@ export function connectServices(
     metrics,
     embed: new EmbedService(content, models),
     writeOnce: new WriteOnce(journal),
+    uploads,
+    media: blobs,
     zeroShot: new ZeroShotService(content, models),
     forTenant: remembered(connectTenant),
   }

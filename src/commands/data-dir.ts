@@ -6,6 +6,8 @@
  *   <dir>/keys.json            the keys' hashes, needing no lock (src/auth/)
  *   <dir>/vectors/  <dir>/blobs/          the embedded store and the originals of its items
  *   <dir>/journal/                        writes under an Idempotency-Key
+ *   <dir>/uploads/                        files that came ahead of the requests that use them
+ *   <dir>/jobs/  <dir>/queue/             jobs and their lines; the order in which they are done
  *   <dir>/qdrant-blobs/                   the originals of items whose vectors are on a Qdrant server
  *
  * A lock outlives `kill -9`, so one is taken over when its holder is proven gone: on this host, no such process, or one
@@ -41,6 +43,9 @@ export interface DataDir {
   /** Apart from the embedded store's, as neither store knows what the other refers to. */
   qdrantBlobsDir: string
   journalDir: string
+  uploadsDir: string
+  jobsDir: string
+  queueDir: string
   /** Lets the next process in. */
   release(): Promise<void>
 }
@@ -87,6 +92,9 @@ export function dataLayout(dir: string): Omit<DataDir, 'release'> {
     blobsDir: join(dir, 'blobs'),
     qdrantBlobsDir: join(dir, 'qdrant-blobs'),
     journalDir: join(dir, 'journal'),
+    uploadsDir: join(dir, 'uploads'),
+    jobsDir: join(dir, 'jobs'),
+    queueDir: join(dir, 'queue'),
   }
 }
 

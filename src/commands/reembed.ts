@@ -3,14 +3,14 @@
  * searched meanwhile, by services that go on; the embedded store is one process's, so its service stands still for the time.
  */
 import { SingleBar } from 'cli-progress'
-import { BlobStore } from '../blobs/blob-store.ts'
+import type { BlobStore } from '../blobs/blob-store.ts'
 import { type Config, loadConfig } from '../config.ts'
 import { DomainError } from '../errors.ts'
 import { reembed } from '../services/reembed.ts'
 import type { MaintainedStore, ModelVectors, Reembedding } from '../vectors/maintenance.ts'
 import { migrate } from '../vectors/migrations/migrate.ts'
 import { atSignal } from './at-signal.ts'
-import { type ModelHalf, openModel, vectorStoreOf } from './compose.ts'
+import { filesOf, type ModelHalf, needsDataDir, openModel, vectorStoreOf } from './compose.ts'
 import { type DataDir, DataDirError, dataLayout, openDataDir, prepareDataDir } from './data-dir.ts'
 import type { DataFlags } from './keys.ts'
 
@@ -43,7 +43,7 @@ export async function reembedAll(flags: ReembedFlags): Promise<void> {
     await model.encoder.ready()
     await store.ready()
     await migrate(store)
-    const blobs = new BlobStore(config.qdrantUrl === undefined ? data.blobsDir : data.qdrantBlobsDir)
+    const { blobs } = await filesOf(config, data)
     await store.exclusively(async (lost) => {
       const deps = { content: model.content, blobs, signal: AbortSignal.any([lost, stopping]) }
       for (const { name } of await store.listCollections())
@@ -114,9 +114,10 @@ function refused(name: string, { model }: ModelVectors, refusals: { id: string; 
 }
 
 /** With Qdrant a service may be using the folder, of which only originals are read. @throws DataDirError */
-async function openData({ dataDir, qdrantUrl }: Config): Promise<Omit<DataDir, 'release'> & Partial<DataDir>> {
+async function openData(config: Config): Promise<Omit<DataDir, 'release'> & Partial<DataDir>> {
+  const { dataDir, qdrantUrl } = config
   if (qdrantUrl !== undefined) {
-    await prepareDataDir(dataDir)
+    if (needsDataDir(config)) await prepareDataDir(dataDir)
     return dataLayout(dataDir)
   }
   return openDataDir(dataDir).catch((error: unknown) => {

@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events'
 import type { FastifyInstance } from 'fastify'
 import { KeyRing } from '../auth/key-ring.ts'
-import { ConfigError, type ConfigFlags, loadConfig } from '../config.ts'
+import { type Config, ConfigError, type ConfigFlags, loadConfig } from '../config.ts'
 import { buildApp } from '../http/app.ts'
 import { isLoopback } from '../http/plugins/loopback-guard.ts'
 import { openServices } from './compose.ts'
@@ -18,7 +18,7 @@ export interface ServeFlags extends ConfigFlags {
 
 export async function serve(flags: ServeFlags): Promise<void> {
   const config = loadConfig(flags)
-  const keys = config.noAuth ? undefined : await KeyRing.open(config.dataDir)
+  const keys = config.noAuth ? undefined : await openKeys(config)
   const { callers, listening } = placesOf(config)
   await assertSafe(callers.host, keys)
   await assertDevice(config.device)
@@ -38,7 +38,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
     await services.close()
     throw error
   }
-  console.log(`onepeace is listening on ${url} with the model ${services.models.info.name}; data in ${config.dataDir}.`)
+  console.log(`onepeace is listening on ${url} with the model ${services.models.info.name}; ${whereDataLies(config)}.`)
   if (config.lambdaRuntimeApi !== undefined) takeEvents(config.lambdaRuntimeApi, Number(new URL(url).port))
   if (!flags.samples) return
   try {
@@ -46,6 +46,17 @@ export async function serve(flags: ServeFlags): Promise<void> {
   } catch (error) {
     if (!stopping.aborted) throw error // else what it broke off goes on at the next start
   }
+}
+
+function openKeys({ keys, dataDir }: Config): Promise<KeyRing> {
+  if (keys === undefined) return KeyRing.open(dataDir)
+  return 'text' in keys ? KeyRing.ofText(keys.text) : KeyRing.ofFile(keys.file)
+}
+
+function whereDataLies({ dataDir, qdrantUrl, media }: Config): string {
+  if (media === undefined) return `data in ${dataDir}`
+  const originals = media.kind === 's3' ? `the bucket ${media.bucket}` : media.dir
+  return `${qdrantUrl === undefined ? `vectors in ${dataDir}` : 'vectors in Qdrant'}, originals in ${originals}`
 }
 
 /** Without keys, whoever reaches the port may read and write: on any address but loopback that must be asked for. */

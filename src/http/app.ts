@@ -7,8 +7,15 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
+import { Transform } from 'node:stream'
 import multipart from '@fastify/multipart'
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
+import fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+  type preParsingAsyncHookHandler,
+} from 'fastify'
 import type { KeyRing } from '../auth/key-ring.ts'
 import { type Admission, DEFAULT_ADMISSION, type Limits } from '../services/limits.ts'
 import { Contract, type Operation } from './openapi.ts'
@@ -28,10 +35,13 @@ import { batchRoutes } from './routes/batch.ts'
 import { collectionRoutes } from './routes/collections.ts'
 import { embeddingRoutes } from './routes/embeddings.ts'
 import { headRoutes } from './routes/heads.ts'
+import { importRoutes } from './routes/imports.ts'
 import { itemRoutes } from './routes/items.ts'
+import { jobRoutes } from './routes/jobs.ts'
 import { searchRoutes } from './routes/search.ts'
 import { serviceRoutes } from './routes/service.ts'
 import { similarityRoutes } from './routes/similarity.ts'
+import { uploadRoutes } from './routes/uploads.ts'
 
 export interface AppConfig {
   /** Address it will listen on; on loopback, foreign host names and web pages are refused. */
@@ -71,7 +81,7 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
     frameworkErrors: (error, request, reply) => void bearIdentity(request, reply, error),
   })
   app.removeContentTypeParser('text/plain')
-  app.addContentTypeParser('application/x-ndjson', (_request, body, done) => done(null, body))
+  app.addContentTypeParser(/^(?:application\/x-ndjson|image\/|audio\/)/, (_request, body, done) => done(null, body))
   await app.register(multipart, { limits: formLimits(config.limits) })
   registerUnusedConnections(app)
   registerRequestId(app)
@@ -81,7 +91,7 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
   registerDeadline(app)
   registerAuthentication(app, config.host, config.keys)
   await registerRateLimit(app, config.rateLimit)
-  registerAdmission(app, config.admission ?? DEFAULT_ADMISSION, config.limits.maxRequestBytes)
+  registerAdmission(app, config.admission ?? DEFAULT_ADMISSION, longestBody(config.limits))
   registerSizeCheck(app)
   // biome-ignore lint/suspicious/noExplicitAny: a decorator must be declared before it has a value
   app.decorateRequest('checked', null as any)
@@ -98,15 +108,16 @@ function loggerOf({ logLevel, log }: AppConfig) {
 }
 
 function addRoutes(app: FastifyInstance, contract: Contract, deps: AppDeps): void {
-  const add: AddRoute = (operationId, handler, { bodyLimit, contentType } = {}) => {
+  const add: AddRoute = (operationId, handler, { bodyLimit, contentTypes, jsonLimit } = {}) => {
     const operation = contract.operation(operationId)
     app.route({
       method: operation.method,
       url: operation.path.replace(/\{(\w+)\}/g, ':$1'),
       ...(bodyLimit !== undefined && { bodyLimit }),
+      ...(jsonLimit !== undefined && { preParsing: jsonWithin(jsonLimit) }),
       config: { scope: operation.scope },
       onRequest: async (request) => {
-        if (contentType !== undefined) checkContentType(request, contentType)
+        if (contentTypes !== undefined) checkContentType(request, contentTypes)
         checkParameters(contract, operation, request)
       },
       handler: (request, reply) => {
@@ -122,14 +133,40 @@ function addRoutes(app: FastifyInstance, contract: Contract, deps: AppDeps): voi
   collectionRoutes(context)
   itemRoutes(context)
   batchRoutes(context)
+  importRoutes(context)
+  jobRoutes(context)
   searchRoutes(context)
+  uploadRoutes(context)
   serviceRoutes(context)
 }
 
 /** Before the body is read: a parser of another kind of body would read one of any length. */
-function checkContentType(request: FastifyRequest, contentType: string): void {
-  if ((request.headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase() === contentType) return
-  throw new HttpProblem('unsupported-media-type', `This route takes \`${contentType}\`.`)
+function checkContentType(request: FastifyRequest, contentTypes: readonly string[]): void {
+  if (contentTypes.includes(contentTypeOf(request))) return
+  const known = contentTypes.map((each) => `\`${each}\``).join(' or ')
+  throw new HttpProblem('unsupported-media-type', `This route takes ${known}.`)
+}
+
+function contentTypeOf({ headers }: FastifyRequest): string {
+  return (headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase()
+}
+
+/** JSON is read as a whole, so that it may not be of any length where lines may. */
+function jsonWithin(maxBytes: number): preParsingAsyncHookHandler {
+  return async (request, _reply, payload) => {
+    if (contentTypeOf(request) !== 'application/json') return payload
+    const tooLarge = new HttpProblem('payload-too-large', `JSON may have ${maxBytes} bytes; send more as NDJSON.`)
+    if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge
+    let bytes = 0
+    const counted = new Transform({
+      transform(chunk, _encoding, done) {
+        bytes += chunk.length
+        if (bytes > maxBytes) done(tooLarge)
+        else done(null, chunk)
+      },
+    })
+    return payload.pipe(counted)
+  }
 }
 
 function checkParameters(contract: Contract, operation: Operation, request: FastifyRequest): void {
@@ -147,6 +184,11 @@ function registerSizeCheck(app: FastifyInstance): void {
     if (Number(request.headers['content-length'] ?? 0) <= bodyLimit) return
     throw new HttpProblem('payload-too-large', `The body is larger than the ${bodyLimit} bytes this service takes.`)
   })
+}
+
+/** Of those that are held in memory as a whole. */
+function longestBody({ maxRequestBytes, maxUploadBytes }: Limits): number {
+  return Math.max(maxRequestBytes, maxUploadBytes)
 }
 
 function formLimits({ maxRequestBytes, maxTexts, maxInputs, maxTextChars, maxMetadataBytes }: Limits) {

@@ -5,18 +5,21 @@ import { invalid, type Schemas } from './openapi.ts'
 type Wire = Schemas['Content']
 type WirePart = Schemas['Part']
 
+/** Who asks, and hence whose uploads are meant. */
+export type Caller = { tenant: string }
+
 /** @param pointer where it stands in the body, for the message. @throws HttpProblem `invalid-request` */
-export function contentOf(wire: Wire, pointer: string): Content {
+export function contentOf(wire: Wire, pointer: string, caller: Caller): Content {
   if (typeof wire === 'string') return [{ kind: 'text', text: wire, weight: 1 }]
-  if ('content' in wire) return wire.content.map((part, i) => partOf(part, `${pointer}/content/${i}`))
-  return [partOf(wire, pointer)]
+  if ('content' in wire) return wire.content.map((part, i) => partOf(part, `${pointer}/content/${i}`, caller))
+  return [partOf(wire, pointer, caller)]
 }
 
-export function contentsOf(wires: readonly Wire[], pointer: string): Content[] {
-  return wires.map((wire, i) => contentOf(wire, `${pointer}/${i}`))
+export function contentsOf(wires: readonly Wire[], pointer: string, caller: Caller): Content[] {
+  return wires.map((wire, i) => contentOf(wire, `${pointer}/${i}`, caller))
 }
 
-function partOf(part: WirePart, pointer: string): ContentPart {
+function partOf(part: WirePart, pointer: string, { tenant }: Caller): ContentPart {
   const weight = part.weight ?? 1
   switch (part.type) {
     case 'text':
@@ -27,6 +30,8 @@ function partOf(part: WirePart, pointer: string): ContentPart {
       return referred('audio', part.audio_url.url, `${pointer}/audio_url/url`, weight)
     case 'input_audio':
       return media('audio', bytesOfBase64(part.input_audio.data, `${pointer}/input_audio/data`), weight)
+    case 'upload':
+      return { kind: 'upload', id: part.upload.id, tenant, weight }
   }
 }
 

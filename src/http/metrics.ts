@@ -3,6 +3,7 @@
  * Prometheus' format 0.0.4. Labels take few values: route templates, never paths. The only file that imports prom-client.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { QueueDepth } from '../queue/queue.ts'
 
 /** Seconds; from a text embedded by the small model to a long sound by the large one. */
 const DURATIONS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
@@ -18,6 +19,8 @@ export class Metrics {
   readonly #cache: Counter<'modality' | 'outcome'>
   readonly #rejected: Counter<'reason'>
   readonly #store: Histogram<'operation'>
+
+  readonly #jobLines: Counter<'outcome'>
 
   /** @param ofProcess whether to tell of memory, event loop and garbage collection too: once a process */
   constructor({ ofProcess = false } = {}) {
@@ -46,7 +49,39 @@ export class Metrics {
       registers,
     })
     this.#store = histogram('onepeace_store_duration_seconds', 'Of a call of the vector store.', ['operation'])
+    this.#jobLines = new Counter({
+      name: 'onepeace_job_lines_total',
+      help: 'Lines of jobs that have ended, in this process.',
+      labelNames: ['outcome'],
+      registers,
+    })
     if (ofProcess) collectDefaultMetrics({ register: this.#registry })
+  }
+
+  /** Asked when somebody scrapes; what cannot be told then is left out. */
+  watchJobs(depth: () => Promise<QueueDepth>, unfinished: () => Promise<number>): void {
+    const registers = [this.#registry]
+    async function tellDepth(this: Gauge<'state'>): Promise<void> {
+      this.reset()
+      const states = await depth().catch(() => ({}))
+      for (const [state, parts] of Object.entries(states)) this.set({ state }, parts)
+    }
+    async function tellUnfinished(this: Gauge): Promise<void> {
+      this.set(await unfinished().catch(() => Number.NaN))
+    }
+    new Gauge({
+      name: 'onepeace_queue_parts',
+      help: 'Parts of jobs in the queue.',
+      labelNames: ['state'],
+      registers,
+      collect: tellDepth,
+    })
+    const help = 'Jobs that are not finished, of all tenants.'
+    new Gauge({ name: 'onepeace_jobs_unfinished', help, registers, collect: tellUnfinished })
+  }
+
+  readonly jobLineEnded = (outcome: 'succeeded' | 'failed'): void => {
+    this.#jobLines.inc({ outcome })
   }
 
   get contentType(): string {

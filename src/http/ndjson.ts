@@ -9,7 +9,10 @@ export type Line = Uint8Array | undefined
 const NEWLINE = 0x0a
 
 /** Lines that are not blank. Holds at most one line and one chunk. */
-export async function* linesOf(chunks: AsyncIterable<Uint8Array>, maxLineBytes: number): AsyncGenerator<Line> {
+export async function* linesOf(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  maxLineBytes: number,
+): AsyncGenerator<Line> {
   let held: Uint8Array[] = []
   let heldBytes = 0
   const take = (part: Uint8Array) => {

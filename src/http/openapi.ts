@@ -68,7 +68,13 @@ export class Contract {
 
   constructor(yaml = readFileSync(CONTRACT_FILE, 'utf8')) {
     this.document = parse(yaml)
-    this.#ajv = new Ajv2020({ allErrors: true, strict: true, strictRequired: false, formats: { 'date-time': true } })
+    this.#ajv = new Ajv2020({
+      allErrors: true,
+      verbose: true,
+      strict: true,
+      strictRequired: false,
+      formats: { 'date-time': true },
+    })
     this.#ajv.addVocabulary(['components'])
     this.#ajv.addKeyword({ keyword: 'noneOf', errors: false, validate: () => false })
     const { paths, components } = this.document as unknown as Document

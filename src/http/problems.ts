@@ -38,6 +38,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode | 'method-not-allowed' | 'range
   'encoder-unavailable': { status: 503, title: 'The model cannot be used now' },
   'encoder-starting': { status: 503, title: 'The model is starting' },
   'vector-store-unavailable': { status: 503, title: 'The store cannot be used now' },
+  'queue-unavailable': { status: 503, title: 'The queue cannot be used now' },
   'deadline-exceeded': { status: 504, title: 'The time given was not enough' },
 }
 

@@ -5,8 +5,10 @@ import type { ContentEncoder } from '../services/content.ts'
 import type { EmbedService } from '../services/embed.ts'
 import type { HeadService } from '../services/heads.ts'
 import type { ItemService } from '../services/index-items.ts'
+import type { JobService } from '../services/jobs.ts'
 import type { ModelService } from '../services/models.ts'
 import type { SearchService } from '../services/search.ts'
+import type { UploadService } from '../services/uploads.ts'
 import type { WriteOnce } from '../services/write-once.ts'
 import type { ZeroShotService } from '../services/zero-shot.ts'
 import type { Metrics } from './metrics.ts'
@@ -20,6 +22,9 @@ export interface AppDeps {
   content: Pick<ContentEncoder, 'local'>
   metrics: Metrics
   writeOnce: WriteOnce
+  uploads: UploadService
+  /** Where originals are. */
+  media: { ready(): Promise<void> }
   /** The services that see the collections of one tenant, `request.caller.tenant`, and no others. */
   forTenant(tenant: string): TenantServices
 }
@@ -27,6 +32,7 @@ export interface AppDeps {
 export interface TenantServices {
   collections: CollectionService
   items: ItemService
+  jobs: JobService
   search: SearchService
 }
 
@@ -47,8 +53,10 @@ export type AddRoute = (
 export interface RouteOptions {
   /** Bytes of a body; the service's own limit if absent. */
   bodyLimit?: number
-  /** The only kind of body taken; JSON and, where the handler reads one, a form if absent. */
-  contentType?: string
+  /** The only kinds of body taken; JSON and, where the handler reads one, a form if absent. */
+  contentTypes?: readonly string[]
+  /** Bytes of a body of JSON, where another kind may be longer. */
+  jsonLimit?: number
 }
 
 export interface RouteContext {

@@ -19,6 +19,15 @@ export async function writeKeyOf(
   return { tenant: request.caller.tenant, key: String(key), request: hash.digest('hex') }
 }
 
+/** As `writeKeyOf`, for a body that was hashed as it came. @param body its SHA-256 */
+export function streamKeyOf(request: FastifyRequest, body: string): WriteKey | undefined {
+  const key = request.checked['idempotency-key']
+  if (key === undefined) return undefined
+  const asked = JSON.stringify([request.method, request.checked.collection, 'ndjson', body])
+  const hash = createHash('sha256').update(asked).digest('hex')
+  return { tenant: request.caller.tenant, key: String(key), request: hash }
+}
+
 async function hashOfPart(part: FormPart): Promise<string> {
   const bytes = part.kind === 'text' ? Buffer.from(part.text) : part.bytes
   return JSON.stringify([part.name, part.kind, await sha256Of(bytes)])

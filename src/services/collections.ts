@@ -23,12 +23,25 @@ export class CollectionService {
    * @param attempt of a request that may be sent again: what an earlier attempt of it made is its answer
    * @throws DomainError `conflict` if the name is taken, `payload-too-large` (metadata)
    */
-  async create(name: string, metadata: Payload = {}, { createdAt, isRepeat } = newAttempt()): Promise<Collection> {
+  async create(name: string, metadata: Payload = {}, attempt = newAttempt()): Promise<Collection> {
     const { embedDim, name: model, limits } = this.#models.info
     assertMetadataFits(metadata, limits.maxMetadataBytes)
-    const before = isRepeat ? await this.#store.getCollection(name) : undefined
-    if (before?.createdAt === createdAt) return before
-    return this.#store.createCollection({ name, embedDim, model, metadata, createdAt })
+    const { createdAt, isRepeat, isKeyed } = attempt
+    const own = async () => {
+      const before = await this.#store.getCollection(name)
+      return before?.createdAt === createdAt ? before : undefined
+    }
+    const before = isRepeat ? await own() : undefined
+    if (before) return before
+    try {
+      return await this.#store.createCollection({ name, embedDim, model, metadata, createdAt })
+    } catch (error) {
+      // Another process may have been quicker with this very attempt.
+      const isTaken = isKeyed && error instanceof DomainError && error.code === 'conflict'
+      const others = isTaken ? await own() : undefined
+      if (others === undefined) throw error
+      return others
+    }
   }
 
   list(): Promise<Collection[]> {

@@ -20,6 +20,7 @@ import type { TokenizedText } from '../preprocess/tokenizer.ts'
 import type { AudioWindow, Sound } from '../preprocess/waveform.ts'
 import type { Point } from '../vectors/store.ts'
 import type { Limits } from './limits.ts'
+import type { UploadService } from './uploads.ts'
 
 export interface TextPart {
   kind: 'text'
@@ -44,13 +45,23 @@ export interface MediaPart extends MediaSource {
 export interface RemotePart {
   kind: 'remote'
   url: string
-  expected: 'image' | 'audio'
+  /** What the caller said it is, if it did. */
+  expected?: 'image' | 'audio'
+  weight: number
+}
+
+/** A picture or sound that was sent ahead. */
+export interface UploadPart {
+  kind: 'upload'
+  id: string
+  /** Whose it has to be. */
+  tenant: string
   weight: number
 }
 
 /** What is at hand. */
 export type LocalPart = TextPart | MediaPart
-export type ContentPart = LocalPart | RemotePart
+export type ContentPart = LocalPart | RemotePart | UploadPart
 export type Content = readonly ContentPart[]
 
 /** What is known of the original, apart from its bytes. */
@@ -105,6 +116,7 @@ export interface ContentEncoderDeps {
     thumbnail(bytes: Uint8Array, sidePx: number): Promise<Buffer>
   }
   fetcher?: { fetch(url: string, signal?: AbortSignal): Promise<Uint8Array> }
+  uploads?: Pick<UploadService, 'open'>
   audio: { prepare(sound: Sound, signal?: AbortSignal): Promise<AudioWindow[]> }
   limits: Limits
 }
@@ -113,6 +125,8 @@ export interface ContentEncoderDeps {
 const MEDIA_AT_ONCE = 4
 /** Addresses being fetched, or fetched and not yet encoded, over all requests: at 32 MiB each, 512 MiB. */
 const FETCHES_AT_ONCE = 16
+/** Uploads read and not yet encoded, over all requests: at 64 MiB each, 256 MiB. */
+const UPLOADS_AT_ONCE = 4
 /** Windows of one sound in the encoder's queue at once: a batch's worth. */
 const WINDOWS_AT_ONCE = 4
 /** Inputs of one request in the encoder's queue at once: enough to fill batches, too few to fill the queue alone. */
@@ -123,6 +137,7 @@ export class ContentEncoder {
   readonly #deps: ContentEncoderDeps
   readonly #media = new Gate(MEDIA_AT_ONCE)
   readonly #fetches = new Gate(FETCHES_AT_ONCE)
+  readonly #uploads = new Gate(UPLOADS_AT_ONCE)
 
   constructor(deps: ContentEncoderDeps) {
     this.#deps = deps
@@ -191,10 +206,15 @@ export class ContentEncoder {
    */
   async encodePart(part: ContentPart, signal?: AbortSignal): Promise<EncodedPart> {
     signal?.throwIfAborted()
-    if (part.kind !== 'remote') return this.#encodeLocal(part, signal)
     // The turn is kept until the bytes are no longer needed: else a small request could have gigabytes waiting to be encoded.
-    const fetchAndEncode = async () => this.#encodeLocal(await this.#fetch(part, signal), signal)
-    return this.#fetches.run(fetchAndEncode, signal)
+    return this.#withLocal(part, (local) => this.#encodeLocal(local, signal), signal)
+  }
+
+  /** Brings what is not at hand, as many at once as there is room for until `use` is done. */
+  #withLocal<T>(part: ContentPart, use: (local: LocalPart) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    if (part.kind === 'remote') return this.#fetches.run(async () => use(await this.#fetch(part, signal)), signal)
+    if (part.kind === 'upload') return this.#uploads.run(async () => use(await this.#openUpload(part)), signal)
+    return use(part)
   }
 
   async #encodeLocal(local: LocalPart, signal?: AbortSignal): Promise<EncodedPart> {
@@ -203,15 +223,24 @@ export class ContentEncoder {
     return this.withMedia([local], modalities, ([medium]) => this.#encodeMedium(medium!, signal), signal)
   }
 
-  /** Fetches what lies elsewhere. @throws DomainError as `RemoteFetcher.fetch` */
+  /** Fetches what lies elsewhere. @throws DomainError as `RemoteFetcher.fetch` and `UploadService.open` */
   async local(part: ContentPart, signal?: AbortSignal): Promise<LocalPart> {
-    return part.kind === 'remote' ? this.#fetches.run(() => this.#fetch(part, signal), signal) : part
+    return this.#withLocal(part, async (local) => local, signal)
+  }
+
+  async #openUpload({ id, tenant, weight }: UploadPart): Promise<MediaPart> {
+    const { uploads } = this.#deps
+    if (uploads === undefined) throw new DomainError('invalid-request', 'Nothing is sent ahead here; give the bytes.')
+    const { bytes, mediaType } = await uploads.open(tenant, id)
+    const expected = mediaType.split('/')[0]
+    if (expected === 'image' || expected === 'audio') return { kind: 'media', bytes, expected, weight }
+    throw new DomainError('unprocessable-content', `The upload '${id}' is ${mediaType}, no picture or sound.`)
   }
 
   async #fetch({ url, expected, weight }: RemotePart, signal?: AbortSignal): Promise<MediaPart> {
     const { fetcher } = this.#deps
     if (fetcher === undefined) throw new DomainError('invalid-request', 'Nothing is fetched here; give the bytes.')
-    return { kind: 'media', bytes: await fetcher.fetch(url, signal), expected, weight }
+    return { kind: 'media', bytes: await fetcher.fetch(url, signal), ...(expected && { expected }), weight }
   }
 
   /**

@@ -8,13 +8,14 @@ import { buffer } from 'node:stream/consumers'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { DomainError } from '../errors.ts'
 import type { Modality } from '../modality.ts'
+import type { ByteRange } from '../objects/object-store.ts'
 import type { Filter } from '../vectors/filter.ts'
 import type { NewItem, Payload, Segment, StoredItem, VectorStore } from '../vectors/store.ts'
 import { assertMetadataFits, type CollectionService } from './collections.ts'
 import type { Content, ContentEncoder, ContentPart, MediaInfo } from './content.ts'
 import type { MediaKeeper } from './media-keeper.ts'
 import type { ModelService } from './models.ts'
-import { newAttempt } from './write-once.ts'
+import { type Attempt, newAttempt } from './write-once.ts'
 
 export interface Item {
   id: string
@@ -38,8 +39,8 @@ export interface OriginalMedia {
   sha256: string
   bytes: number
   mimeType: string
-  /** The bytes from `start` to `end`, both included. */
-  read(range?: { start: number; end: number }): Readable
+  /** The bytes from `start` to `end`, both included. @throws DomainError `not-found` (deleted meanwhile), `vector-store-unavailable` */
+  read(range?: ByteRange): Promise<Readable>
 }
 
 export interface Thumbnail {
@@ -64,6 +65,8 @@ interface ItemPayload extends Payload {
   truncated: boolean
   metadata: Payload
   createdAt: string
+  /** Which line of which job wrote it. */
+  mark?: string
 }
 
 export class ItemService {
@@ -87,18 +90,28 @@ export class ItemService {
   ): Promise<Item> {
     await this.#deps.collections.assertUsable(collection)
     const itemId = id ?? attempt.id
-    // A new id is only looked for to spare the encoding: the store refuses one that is taken itself.
-    const before = (id !== undefined || attempt.isRepeat) && (await this.#deps.store.getItem(collection, itemId))
-    if (before) {
-      const item = itemOf(before)
-      if (attempt.isRepeat && item.createdAt === attempt.createdAt) return item
+    const own = async () => {
+      const before = await this.#deps.store.getItem(collection, itemId)
+      if (before === undefined) return undefined
+      if (isOwn(before, attempt)) return itemOf(before)
       throw new DomainError('conflict', `The collection already has an item '${itemId}'.`)
     }
+    // A new id is only looked for to spare the encoding: the store refuses one that is taken itself.
+    const before = id !== undefined || attempt.isRepeat ? await own() : undefined
+    if (before) return before
     const write = async (item: NewItem & StoredItem) => {
       await this.#deps.store.createItem(collection, item)
       return undefined
     }
-    return this.#write(itemId, draft, signal, write, attempt.createdAt)
+    try {
+      return await this.#write(itemId, draft, signal, write, attempt)
+    } catch (error) {
+      // Another process may have been quicker with this very attempt.
+      const isOthers = attempt.isKeyed && error instanceof DomainError && error.code === 'conflict'
+      const item = isOthers ? await own() : undefined
+      if (item === undefined) throw error
+      return item
+    }
   }
 
   /** @returns the item, and whether there was none of this id. @throws DomainError as `create`, but for `conflict` */
@@ -115,7 +128,7 @@ export class ItemService {
         created = replaced === undefined
         return replaced
       },
-      before && itemOf(before).createdAt,
+      before && { createdAt: itemOf(before).createdAt },
     )
     return [item, created]
   }
@@ -125,7 +138,7 @@ export class ItemService {
     { content, metadata = {} }: ItemDraft,
     signal: AbortSignal | undefined,
     store: (item: NewItem & StoredItem) => Promise<StoredItem | undefined>,
-    createdAt = new Date().toISOString(),
+    { createdAt, mark }: Pick<Attempt, 'createdAt' | 'mark'> = newAttempt(),
   ): Promise<Item> {
     assertMetadataFits(metadata, this.#deps.models.info.limits.maxMetadataBytes)
     const part = await this.#deps.content.local(onlyPart(content), signal)
@@ -133,7 +146,14 @@ export class ItemService {
     const { modality, points, media, truncated } = await this.#deps.content.encodePart(part, signal)
     signal?.throwIfAborted()
     const segments = points.map((point) => point.segment).filter((segment) => segment !== undefined)
-    const payload: ItemPayload = { bytes: bytes.length, media, truncated, metadata, createdAt }
+    const payload: ItemPayload = {
+      bytes: bytes.length,
+      media,
+      truncated,
+      metadata,
+      createdAt,
+      ...(mark !== undefined && { mark }),
+    }
     const item = await this.#deps.keeper.keep(bytes, async (sha256) => {
       const stored = { id, modality, sha256, payload, segments, points }
       return { stored, replaced: await store(stored) }
@@ -178,9 +198,12 @@ export class ItemService {
 
   async #originalOf({ id, sha256, media: { mimeType } }: Item): Promise<OriginalMedia> {
     const { blobs } = this.#deps
-    const bytes = await blobs.size(sha256)
-    if (bytes === undefined) throw new DomainError('not-found', `The original of '${id}' is no longer there.`)
-    return { sha256, bytes, mimeType, read: (range) => blobs.read(sha256, range) }
+    const there = <T>(found: T | undefined): T => {
+      if (found === undefined) throw new DomainError('not-found', `The original of '${id}' is no longer there.`)
+      return found
+    }
+    const bytes = there(await blobs.size(sha256))
+    return { sha256, bytes, mimeType, read: async (range) => there(await blobs.read(sha256, range)) }
   }
 
   /** A small version of a picture. @throws DomainError `not-found` (also for what is no picture) */
@@ -191,7 +214,7 @@ export class ItemService {
     }
     const { sha256, read } = await this.#originalOf(item)
     const { content } = this.#deps
-    return { sha256, read: async (sidePx, signal) => content.thumbnail(await buffer(read()), sidePx, signal) }
+    return { sha256, read: async (sidePx, signal) => content.thumbnail(await buffer(await read()), sidePx, signal) }
   }
 }
 
@@ -204,6 +227,12 @@ function onlyPart(content: Content): ContentPart {
     throw new DomainError('unprocessable-content', message)
   }
   return part
+}
+
+/** Whether an attempt that others may be at, too, wrote it. */
+function isOwn({ payload }: StoredItem, { createdAt, isKeyed, mark }: Attempt): boolean {
+  const written = payload as ItemPayload
+  return isKeyed && written.createdAt === createdAt && written.mark === mark
 }
 
 function found(item: StoredItem | undefined, id: string): StoredItem {

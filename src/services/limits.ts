@@ -19,6 +19,8 @@ export interface Limits {
   fetchTimeoutMs: number
   /** Bytes of an item's metadata as JSON. */
   maxMetadataBytes: number
+  /** Bytes of one file that is sent ahead. */
+  maxUploadBytes: number
 }
 
 /** What all requests together may hold. */
@@ -44,4 +46,5 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   maxFetchBytes: 32 * 1024 * 1024,
   fetchTimeoutMs: 10_000,
   maxMetadataBytes: 64 * 1024,
+  maxUploadBytes: 64 * 1024 * 1024,
 })

@@ -54,7 +54,8 @@ export class PointingService {
 
   async #original(collection: string, id: string): Promise<Uint8Array | undefined> {
     try {
-      return await buffer((await this.#items.media(collection, id)).read())
+      const { read } = await this.#items.media(collection, id)
+      return await buffer(await read())
     } catch (error) {
       if (error instanceof DomainError && error.code === 'not-found') return undefined
       throw error

@@ -3,7 +3,6 @@
  *
  *   missing items ─► originals ─► encode ─► fill, round after round until a round finds none ─► complete
  */
-import { buffer } from 'node:stream/consumers'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { chunksOf } from '../chunks.ts'
 import { DomainError, type ErrorCode } from '../errors.ts'
@@ -12,7 +11,7 @@ import type { ContentEncoder, LocalPart } from './content.ts'
 
 export interface ReembedDeps {
   content: Pick<ContentEncoder, 'encodePart'>
-  blobs: Pick<BlobStore, 'size' | 'read'>
+  blobs: Pick<BlobStore, 'bytes'>
 }
 
 export interface ReembedOptions {
@@ -101,8 +100,8 @@ async function encoded(each: ItemToFill, deps: ReembedDeps, signal: AbortSignal 
 }
 
 async function originalOf({ item: { sha256, modality } }: ItemToFill, { blobs }: ReembedDeps): Promise<LocalPart> {
-  if ((await blobs.size(sha256)) === undefined) throw new DomainError('not-found', 'Its original is no longer there.')
-  const bytes = await buffer(blobs.read(sha256))
+  const bytes = await blobs.bytes(sha256)
+  if (bytes === undefined) throw new DomainError('not-found', 'Its original is no longer there.')
   if (modality === 'text') return { kind: 'text', text: bytes.toString(), weight: 1 }
   return { kind: 'media', bytes, expected: modality, weight: 1 }
 }

@@ -3,11 +3,12 @@
  *
  *   begun on disk ─► write ─► answer on disk ─► answer
  *
- * A repeat that finds the answer gets it. One that finds only the beginning, as the process died in between or the store did
- * not answer, writes again with the id and time of the first attempt, by which the first attempt's own work is known.
+ * A repeat that finds the answer gets it. One that finds only the beginning, as the process died in between, the store did not
+ * answer, or another process is still at it, writes again with the id and time of the first attempt, by which each knows the
+ * other's work for its own: the store lets one of them create the item, and both give it as their answer.
  * A refusal (4xx) is not kept: nothing was written, and the next attempt may fare better.
  */
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, randomBytes, randomInt } from 'node:crypto'
 import { DomainError } from '../errors.ts'
 import type { WriteJournal, WriteRecord } from '../journal/write-journal.ts'
 import { KeyedSerial } from '../serial.ts'
@@ -29,21 +30,25 @@ export interface Attempt {
   createdAt: string
   /** Whether an earlier attempt may have written already; what it wrote bears `createdAt`. */
   isRepeat: boolean
+  /** Whether others may be at the same attempt now: what is found taken and bears `createdAt` is this attempt's, too. */
+  isKeyed: boolean
+  /** Kept with an item, beside its id and time, where one request makes many at the same time: a line of a job. */
+  mark?: string
 }
 
 export function newAttempt(): Attempt {
-  return { id: timeOrderedId(), createdAt: new Date().toISOString(), isRepeat: false }
+  return { id: timeOrderedId(), createdAt: timestamp(), isRepeat: false, isKeyed: false }
 }
 
 /** How long a key is remembered, from its last write on. */
 const KEPT_MS = 24 * 60 * 60 * 1000
-const SWEEP_EVERY_MS = 60 * 60 * 1000
 /** Codes after which it is not certain that nothing was written. */
 const UNCERTAIN = [
   'internal',
   'encoder-unavailable',
   'encoder-starting',
   'vector-store-unavailable',
+  'queue-unavailable',
   'deadline-exceeded',
   'overloaded',
 ]
@@ -51,7 +56,6 @@ const UNCERTAIN = [
 export class WriteOnce {
   readonly #journal: WriteJournal
   readonly #busy = new KeyedSerial()
-  #sweeping: NodeJS.Timeout | undefined
 
   constructor(journal: WriteJournal) {
     this.#journal = journal
@@ -73,15 +77,24 @@ export class WriteOnce {
   }
 
   async #once<T>(name: string, request: string, write: (attempt: Attempt) => Promise<T>) {
-    const before = await this.#journal.read(name)
-    if (before && before.request !== request) throw reused()
-    if (before && 'answer' in before) return { answer: before.answer as T, isReplay: true }
-    const { id, createdAt } = before ?? newAttempt()
-    const begun: WriteRecord = { request, id, createdAt }
-    if (!before) await this.#journal.write(name, begun)
-    const answer = await this.#attempt(name, () => write({ id, createdAt, isRepeat: before !== undefined }))
-    await this.#journal.write(name, { ...begun, answer })
+    const { record, isRepeat } = await this.#begin(name, request)
+    if (record.request !== request) throw reused()
+    if ('answer' in record) return { answer: record.answer as T, isReplay: true }
+    const { id, createdAt } = record
+    const answer = await this.#attempt(name, () => write({ id, createdAt, isRepeat, isKeyed: true }))
+    await this.#journal.write(name, { request, id, createdAt, answer })
     return { answer, isReplay: false }
+  }
+
+  /** The record of the first attempt, which may be this one. */
+  async #begin(name: string, request: string): Promise<{ record: WriteRecord; isRepeat: boolean }> {
+    for (;;) {
+      const { id, createdAt } = newAttempt()
+      const record = { request, id, createdAt }
+      if (await this.#journal.begin(name, record)) return { record, isRepeat: false }
+      const before = await this.#journal.read(name)
+      if (before) return { record: before, isRepeat: true } // else it was refused in between, and is forgotten
+    }
   }
 
   async #attempt<T>(name: string, write: () => Promise<T>): Promise<T> {
@@ -94,15 +107,9 @@ export class WriteOnce {
     }
   }
 
-  /** Forgets old keys now and every hour, until `close`. */
-  async sweep(): Promise<void> {
-    const sweepOnce = () => this.#journal.deleteBefore(Date.now() - KEPT_MS)
-    this.#sweeping = setInterval(() => void sweepOnce().catch(() => undefined), SWEEP_EVERY_MS).unref()
-    await sweepOnce()
-  }
-
-  close(): void {
-    clearInterval(this.#sweeping)
+  /** Deletes the records of old keys. @returns how many */
+  sweep(): Promise<number> {
+    return this.#journal.deleteBefore(Date.now() - KEPT_MS)
   }
 }
 
@@ -117,8 +124,13 @@ function reused(): DomainError {
   return new DomainError('idempotency-key-reused', message)
 }
 
+/** ISO 8601. The digits below the millisecond are chance: they tell attempts of one moment apart. */
+function timestamp(): string {
+  return new Date().toISOString().replace('Z', `${String(randomInt(1000)).padStart(3, '0')}Z`)
+}
+
 /** RFC 9562 version 7: 48 bits of ms since 1970, then chance; ids made later sort later. */
-function timeOrderedId(): string {
+export function timeOrderedId(): string {
   const bytes = randomBytes(16)
   bytes.writeUIntBE(Date.now(), 0, 6)
   bytes[6] = (bytes[6]! & 0x0f) | 0x70

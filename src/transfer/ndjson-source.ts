@@ -93,6 +93,7 @@ async function contentOfFile(file: string, dir: string, maxBytes: number): Promi
 /** Inline bytes are hashed as the service will; what stands at an address only the service sees. */
 function contentOfPart(part: Part): LineContent {
   if (part.type === 'text') return { input: part, sha256: sha256Of(part.text), name: sha256Of(part.text) }
+  if (part.type === 'upload') return { input: part, sha256: undefined, name: part.upload.id }
   if (part.type === 'input_audio') return { input: part, ...inline(part.input_audio.data) }
   const url = part.type === 'image_url' ? part.image_url.url : part.audio_url.url
   const [, base64] = /^data:[^,]*;base64,(.*)$/s.exec(url) ?? []

@@ -1,10 +1,10 @@
 // Child of durability.test.ts: the service over a data folder (argv), with a fake model; prints its port. Runs the built code, since Node 20 does not run TypeScript.
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { BlobStore } from '../../dist/blobs/blob-store.js'
 import { connectServices } from '../../dist/commands/compose.js'
+import { dataLayout } from '../../dist/commands/data-dir.js'
+import { filesIn } from '../../dist/commands/files.js'
 import { buildApp } from '../../dist/http/app.js'
-import { WriteJournal } from '../../dist/journal/write-journal.js'
 import { ContentEncoder } from '../../dist/services/content.js'
 import { DEFAULT_LIMITS as limits } from '../../dist/services/limits.js'
 import { LanceVectorStore } from '../../dist/vectors/lancedb.js'
@@ -36,8 +36,7 @@ const store = new LanceVectorStore(join(dir, 'vectors'))
 const { keeper, ...deps } = connectServices(
   { info, encoder, content, heads: undefined },
   store,
-  new BlobStore(join(dir, 'blobs')),
-  new WriteJournal(join(dir, 'journal')),
+  filesIn({ ...dataLayout(dir), originalsDir: join(dir, 'blobs') }),
 )
 await keeper.sweep()
 const app = await buildApp({ host: '127.0.0.1', limits, logLevel: 'silent', keys: undefined }, deps)

@@ -19,6 +19,8 @@ type Parts = [string, string | Uint8Array][]
 interface Example {
   json?: object
   form?: Parts
+  /** A file that is the whole body. */
+  file?: { type: string; bytes: Buffer }
   /** A body, of JSON or NDJSON as the operation takes, that is understood and refused with a 422. */
   wrong?: object
   /** Headers by which a success other than the first is had. */
@@ -36,6 +38,7 @@ const EXAMPLES: Record<string, Example> = {
       ['file', wav(1)],
     ],
     wrong: { input: ' ' },
+    headers: { 202: { prefer: 'respond-async' } },
   },
   compareContents: {
     json: { a: ['a'], b: ['b'] },
@@ -75,10 +78,18 @@ const EXAMPLES: Record<string, Example> = {
     wrong: { image: { ...image, image_url: { url: dataUrl(picture.subarray(0, 60)) } } },
   },
   createCollection: { json: { name: 'new' }, wrong: { name: 'other' } },
-  createItem: { json: { input: 'a' }, form: [['text', 'a']], wrong: { input: ' ' } },
+  createItem: {
+    json: { input: 'a' },
+    form: [['text', 'a']],
+    wrong: { input: ' ' },
+    headers: { 202: { prefer: 'respond-async' } },
+  },
+  createImport: { json: { items: [{ input: 'a' }] }, wrong: { upload: { id: 'A'.repeat(32) } } },
   createItems: { json: { input: 'a' } },
   putItem: { json: { input: 'a' }, form: [['text', 'a']], wrong: { input: ' ' } },
   searchCollection: { json: { query: 'a' }, form: [['text', 'a']], wrong: { query: ' ' } },
+  createUpload: { json: { bytes: picture.length, media_type: 'image/png' } },
+  putUpload: { file: { type: 'image/png', bytes: picture } },
   getItemMedia: { headers: { 206: { range: 'bytes=0-3' } } },
 }
 
@@ -130,9 +141,19 @@ const another = async (options: HarnessOptions) => {
   return harness
 }
 
-function request({ method, path, operationId }: Operation, { collection = 'c', id = 'item' } = {}): InjectOptions {
-  const url = path.replace('{collection}', collection).replace('{id}', id)
-  const { json } = EXAMPLES[operationId] ?? {}
+const NO_UPLOAD = 'A'.repeat(32)
+const NO_JOB = '0198c5f4-7a53-7c1b-b1a6-52a7f2d0c9aa'
+let announced = NO_UPLOAD
+let taken = NO_JOB
+
+function request(
+  { method, path, operationId }: Operation,
+  { collection = 'c', id = 'item', upload = announced, job = taken } = {},
+): InjectOptions {
+  const names: Record<string, string> = { collection, id, upload, job }
+  const url = path.replace(/\{(\w+)\}/g, (_, name: string) => names[name]!)
+  const { json, file } = EXAMPLES[operationId] ?? {}
+  if (file) return { method: method as 'PUT', url, payload: file.bytes, headers: { 'content-type': file.type } }
   return { method: method as 'GET', url, ...(json && body(operationId, json)) }
 }
 
@@ -145,6 +166,14 @@ function body(operationId: string, json: object): Pick<InjectOptions, 'payload' 
 async function prepare({ operationId, path }: Operation): Promise<void> {
   if (path.includes('{id}'))
     await call(h.app, { method: 'PUT', url: '/v1/collections/c/items/item', payload: { input: image } })
+  if (operationId === 'putUpload') {
+    const payload = EXAMPLES.createUpload!.json!
+    announced = (await call(h.app, { method: 'POST', url: '/v1/uploads', payload })).json().id
+  }
+  if (path.includes('{job}')) {
+    const payload = EXAMPLES.createImport!.json!
+    taken = (await call(h.app, { method: 'POST', url: '/v1/collections/c/imports', payload })).json().id
+  }
   if (operationId === 'deleteCollection')
     await call(h.app, { method: 'POST', url: '/v1/collections', payload: { name: 'c2' } })
   if (operationId === 'createCollection') await h.app.inject({ method: 'DELETE', url: '/v1/collections/new' })
@@ -187,6 +216,11 @@ const PROVOKE: Record<number, (operation: Operation) => Promise<{ statusCode: nu
   201: async (operation) => call(h.app, request(operation, { id: 'fresh' })),
   204: async (operation) =>
     call(h.app, request(operation, operation.operationId === 'deleteCollection' ? { collection: 'c2' } : {})),
+  202: async (operation) => {
+    const valid = request(operation)
+    const headers = EXAMPLES[operation.operationId]!.headers?.[202]
+    return call(h.app, { ...valid, headers: { ...valid.headers, ...headers } })
+  },
   206: async (operation) =>
     call(h.app, { ...request(operation), headers: EXAMPLES[operation.operationId]!.headers![206]! }),
   304: async (operation) => {
@@ -206,6 +240,8 @@ const PROVOKE: Record<number, (operation: Operation) => Promise<{ statusCode: nu
   },
   404: async (operation) => {
     const { operationId, path } = operation
+    if (path.includes('{job}')) return call(h.app, request(operation, { job: NO_JOB }))
+    if (path.includes('{upload}')) return call(h.app, request(operation, { upload: NO_UPLOAD }))
     if (path.includes('{id}') && operationId !== 'putItem') return call(h.app, request(operation, { id: 'none' }))
     if (path.includes('{collection}')) return call(h.app, request(operation, { collection: 'none' }))
     return call(h.app, { ...request(operation), ...body(operationId, NOWHERE[operationId]!) })
@@ -218,9 +254,9 @@ const PROVOKE: Record<number, (operation: Operation) => Promise<{ statusCode: nu
     return call(h.app, request(operation))
   },
   413: async (operation) => {
-    const small = await another({ limits: { maxRequestBytes: 2000 } })
+    const small = await another({ limits: { maxRequestBytes: 2000, maxUploadBytes: 2000 } })
     const { json } = EXAMPLES[operation.operationId]!
-    const payload = JSON.stringify(json) + ' '.repeat(3000)
+    const payload = JSON.stringify(json ?? null) + ' '.repeat(3000)
     return call(small.app, { ...request(operation), payload })
   },
   415: async (operation) =>
@@ -297,7 +333,9 @@ it('has an example of every body, in every form that the contract takes', () => 
   for (const { operationId, path, method } of contract.operations) {
     const { requestBody } = paths[path]![method.toLowerCase()] as { requestBody?: { content: object } }
     const kinds = Object.keys(requestBody?.content ?? {})
-    const { json, form: parts } = EXAMPLES[operationId] ?? {}
+    const { json, form: parts, file } = EXAMPLES[operationId] ?? {}
+    expect([operationId, file !== undefined]).toEqual([operationId, kinds.includes('image/*')])
+    if (file) continue
     expect([operationId, json !== undefined]).toEqual([operationId, kinds.some((kind) => kind.includes('json'))])
     expect([operationId, parts !== undefined]).toEqual([operationId, kinds.includes('multipart/form-data')])
   }

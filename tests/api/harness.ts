@@ -5,16 +5,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { KeyRing } from '../../src/auth/key-ring.ts'
-import { BlobStore } from '../../src/blobs/blob-store.ts'
 import { connectModel, connectServices } from '../../src/commands/compose.ts'
+import { dataLayout } from '../../src/commands/data-dir.ts'
+import { type Files, filesIn } from '../../src/commands/files.ts'
+import { startJobWork } from '../../src/commands/job-work.ts'
 import type { Encoder, EncoderInput, HeadInfo, HeadInputs, HeadOutput } from '../../src/encoder/encoder.ts'
 import { DomainError } from '../../src/errors.ts'
 import { buildApp } from '../../src/http/app.ts'
-import { WriteJournal } from '../../src/journal/write-journal.ts'
+import { Metrics } from '../../src/http/metrics.ts'
 import { MediaDecoder } from '../../src/media/decoder.ts'
 import type { RemoteFetcher } from '../../src/media/remote-fetch.ts'
 import { sniffMedia } from '../../src/media/sniff.ts'
 import { AudioPreparer } from '../../src/preprocess/preparer.ts'
+import { JournalQueue } from '../../src/queue/journal-queue.ts'
+import { QUEUE_OPTIONS } from '../../src/queue/queue.ts'
 import { type Admission, DEFAULT_LIMITS, type Limits } from '../../src/services/limits.ts'
 import { LanceVectorStore } from '../../src/vectors/lancedb.ts'
 
@@ -100,7 +104,13 @@ export interface HarnessOptions {
   limits?: Partial<Limits>
   host?: string
   dir?: string
+  /** Elsewhere than in `dir`. */
+  files?: Files
   fetcher?: RemoteFetcher
+  /** Of a tenant that are not finished. */
+  maxJobs?: number
+  /** Jobs are taken, and nobody does them. */
+  withoutWorker?: boolean
   /** Ask nobody for a key. */
   noAuth?: boolean
   rateLimit?: number
@@ -117,7 +127,9 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const media = new MediaDecoder({ maxPixels: limits.maxImagePixels, maxSeconds: limits.maxAudioSeconds })
   const audio = new AudioPreparer()
   const { fetcher } = options
-  const parts = { encoder, tokenizer, sniff: sniffMedia, media, audio, limits, ...(fetcher && { fetcher }) }
+  const files = options.files ?? filesIn({ ...dataLayout(dir), originalsDir: join(dir, 'blobs') })
+  const { uploads } = files
+  const parts = { encoder, uploads, tokenizer, sniff: sniffMedia, media, audio, limits, ...(fetcher && { fetcher }) }
   const { content, heads } = connectModel(parts)
   const store = new LanceVectorStore(join(dir, 'vectors'))
   const info = {
@@ -130,12 +142,12 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     createdS: 1_750_000_000,
     limits,
   }
-  const { keeper, ...deps } = connectServices(
-    { info, encoder, content, heads },
-    store,
-    new BlobStore(join(dir, 'blobs')),
-    new WriteJournal(join(dir, 'journal')),
-  )
+  const metrics = new Metrics()
+  const queue = await JournalQueue.open(join(dir, 'queue'), { ...QUEUE_OPTIONS, firstPauseMs: 20 })
+  const jobs = { queue, maxOpen: options.maxJobs ?? 100 }
+  const { keeper, ...deps } = connectServices({ info, encoder, content, heads }, store, files, metrics, jobs)
+  const work = { records: files.jobs, queue, services: deps, metrics, keepMs: 60_000, linesAtOnce: 8 }
+  const jobWork = options.withoutWorker ? undefined : startJobWork(work)
   await keeper.sweep()
   const keys = options.noAuth ? undefined : await KeyRing.open(dir, 0)
   const { host = '127.0.0.1', rateLimit, log, admission, trustedProxies } = options
@@ -159,6 +171,8 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     dir,
     close: async () => {
       await app.close()
+      await jobWork?.stop()
+      await queue.close()
       await keeper.settled()
       await store.close()
       await Promise.all([media.close(), audio.close()])

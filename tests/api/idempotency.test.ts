@@ -6,6 +6,7 @@ import { changeKeys, keyFileOf } from '../../src/auth/key-file.ts'
 import { newKey } from '../../src/auth/keys.ts'
 import { DomainError } from '../../src/errors.ts'
 import { WriteJournal } from '../../src/journal/write-journal.ts'
+import { FolderObjects } from '../../src/objects/folder-objects.ts'
 import { type Attempt, WriteOnce } from '../../src/services/write-once.ts'
 import { call } from './conforms.ts'
 import { form, type Harness, startHarness, wav } from './harness.ts'
@@ -133,7 +134,7 @@ describe('a write under a key', () => {
   let journal: WriteJournal
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'onepeace-journal-'))
-    journal = new WriteJournal(dir)
+    journal = new WriteJournal(new FolderObjects(dir))
   })
   afterEach(() => rm(dir, { recursive: true, force: true }))
 
@@ -157,6 +158,21 @@ describe('a write under a key', () => {
     expect(replay).toEqual({ answer: 'done', isReplay: true })
   })
 
+  it('is one write for two processes that are at it at once', async () => {
+    const items = new Map<string, string>()
+    const write = async ({ id, createdAt }: Attempt) => {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      if (!items.has(id)) items.set(id, createdAt)
+      return { id, createdAt: items.get(id) }
+    }
+    for (let n = 0; n < 10; n++) {
+      const each = { ...key, key: `k${n}` }
+      const answers = await Promise.all([0, 1, 2].map(() => new WriteOnce(journal).run(each, write)))
+      expect(new Set(answers.map(({ answer }) => JSON.stringify(answer))).size).toBe(1)
+    }
+    expect(items.size).toBe(10)
+  })
+
   it('is forgotten a day after it was done', async () => {
     const once = new WriteOnce(journal)
     await once.run(key, async () => 'first')
@@ -166,7 +182,6 @@ describe('a write under a key', () => {
     const dayAgo = Date.now() / 1000 - 24 * 3600 - 1
     await utimes(join(dir, name!), dayAgo, dayAgo)
     await once.sweep()
-    once.close()
     expect((await once.run(key, async () => 'second')).answer).toBe('second')
   })
 })

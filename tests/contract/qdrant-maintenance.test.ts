@@ -152,7 +152,7 @@ it('serves both models until one is dropped: each catches up with what the other
   const encoders = { old: OLD, new: unit(0, 1, 0) }
   const catchUp = (model: 'old' | 'new') => {
     const content = { encodePart: async () => ({ points: [{ vector: encoders[model] }] }) as never }
-    const blobs = { size: async () => 1, read: () => new Blob(['words']).stream() as never }
+    const blobs = { bytes: async () => Buffer.from('words') }
     const { length } = encoders[model]
     return new CatchUp(open({ model }), { model, embedDim: length }, { content, blobs })
   }

@@ -13,6 +13,8 @@ const PAGES = [
   'docs/mcp.md',
   'docs/searching.md',
   'docs/retries.md',
+  'docs/media.md',
+  'docs/imports.md',
   'docs/errors.md',
   'sdk/typescript/README.md',
   'sdk/python/README.md',

@@ -34,7 +34,7 @@ async function withStore<T>(qdrantUrl: string | undefined, use: (tenant: Tenant)
 }
 
 const draft = { content: [{ kind: 'text' as const, text: 'the same words in every store', weight: 1 }] }
-const original = async ({ items }: Tenant) => text((await items.media('c', 'kept')).read())
+const original = async ({ items }: Tenant) => text(await (await items.media('c', 'kept')).read())
 const fill = async ({ collections, items }: Tenant) => {
   await collections.create('c')
   await items.put('c', 'kept', draft)

@@ -9,7 +9,9 @@ it('documents every variable that the program reads, and no other', () => {
     (name) => `ONEPEACE_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`,
   )
   const source = read('src/config.ts').replace(/\/\*[\s\S]*?\*\//g, '') // comments may name what they derive
-  const named = [...source.matchAll(/\b(?:ONEPEACE|QDRANT|OTEL|ENCODER)(?:_[A-Z]+)+\b/g)].map(([name]) => name)
+  const named = [...source.matchAll(/\b(?:ONEPEACE|QDRANT|OTEL|ENCODER|MEDIA|QUEUE)(?:_[A-Z]+)+\b/g)].map(
+    ([name]) => name,
+  )
   const documented = [...read('docs/configuration.md').matchAll(/^\| `([A-Z_]+)`/gm)].map(([, name]) => name)
   expect(documented.sort()).toEqual([...new Set([...limits, ...named])].sort())
 })

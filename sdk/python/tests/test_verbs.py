@@ -23,11 +23,11 @@ class Awaited:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self.real, name)
-        if name in ("collections", "items"):
+        if name in ("collections", "items", "jobs"):
             return Awaited(value)
 
         def call(*args: Any, **options: Any) -> Any:
-            if name == "batch" or (name == "list" and type(self.real).__name__ == "Items"):
+            if name in ("batch", "errors") or (name == "list" and type(self.real).__name__ in ("Items", "Jobs")):
                 return self._stream(value(*args, **options))
             return self._result(value, args, options)
 
@@ -88,6 +88,23 @@ def test_the_same_picture_as_path_bytes_open_file_and_part(run: Run, media: Path
             assert each["modality"] == "image"
             assert each["embedding"] == by_form[0]["embedding"]
         assert by_json[2]["modality"] == "text"
+
+    run(test)
+
+
+def test_a_file_is_sent_ahead_and_used_wherever_content_goes(run: Run, media: Path) -> None:
+    async def test(client: Any) -> None:
+        path = media / "pizza.png"
+        ahead = await client.upload(path)
+        typed = await client.upload(path.read_bytes(), "image/png")
+        data = (await client.embed([ahead, typed, path, {"content": [{**ahead, "weight": 2}]}]))["data"]
+        for each in data:
+            assert each["embedding"] == data[0]["embedding"]
+        with pytest.raises(TypeError, match="Say what the file is"):
+            await client.upload(path.read_bytes())
+        with pytest.raises(ProblemError) as raised:
+            await client.upload(path, "text/html")
+        assert code_of(raised) == "invalid-request"
 
     run(test)
 
@@ -254,6 +271,35 @@ def test_many_items_as_an_iterator_gives_them_then_listed_page_by_page(run: Run,
         assert len([item async for item in client.items.list(name, filter=even, page_size=20)]) == 35
 
     run(test)
+
+
+def test_an_import_is_a_job_with_failed_lines_and_an_answer_may_be_waited_for(run: Run, name: str, media: Path) -> None:
+    async def check(client: AsyncClient) -> None:
+        await client.collections.create(name)
+        items: List[NewItem] = [
+            {"id": "one", "input": "a dog"},
+            {"id": "one", "input": "again"},
+            {"input": media / "dog.png", "metadata": {"n": 3}},
+        ]
+        states: List[str] = []
+        taken = await client.jobs.import_items(name, items)
+        job = await client.jobs.wait(taken["id"], every=0.05, on_progress=lambda job: states.append(job["state"]))
+        assert job["state"] == "completed" == states[-1]
+        assert (job["counts"]["succeeded"], job["counts"]["failed"]) == (2, 1)
+        assert [line["error"]["code"] async for line in client.jobs.errors(job["id"])] == ["conflict"]
+        assert job["id"] in [each["id"] async for each in client.jobs.list()]
+        lines = b'{"input": "from a file"}'
+        again = [await client.jobs.import_items(name, lines, idempotency_key=f"{name} twice") for _ in range(2)]
+        assert again[0]["id"] == again[1]["id"]
+        assert (await client.jobs.cancel(again[0]["id"]))["state"] in ("cancelled", "completed")
+        asked = await client.jobs.add(name, media / "dog.png", id="later")
+        kept = await client.jobs.wait(asked["id"], every=0.05)
+        assert kept["result"] == await client.items.get(name, "later")
+        vectors = await client.jobs.wait((await client.jobs.embed("a dog"))["id"], every=0.05)
+        expected = (await client.embed("a dog"))["data"][0]["embedding"]
+        assert vectors["result"]["data"][0]["embedding"] == pytest.approx(expected)
+
+    run(check)
 
 
 def test_a_call_whose_time_is_over_is_given_up(run: Run) -> None:

@@ -1,8 +1,9 @@
 /** The verbs of the service. Answers are as the contract has them; inputs may be files, Blobs, bytes and streams as well. */
 import { Collections } from './collections.ts'
-import { bodyOf, type FilePart, type Input, type Media, vectorOf } from './content.ts'
+import { blobOf, bodyOf, type FilePart, type Input, type Media, vectorOf } from './content.ts'
 import type { components } from './contract.ts'
 import { Items } from './items.ts'
+import { Jobs } from './jobs.ts'
 import { type ClientOptions, type RequestOptions, Transport } from './transport.ts'
 
 type Schemas = components['schemas']
@@ -15,17 +16,23 @@ export type GroundOptions = Omit<Schemas['GroundRequest'], 'image' | 'phrases'>
 export type SegmentOptions = Omit<Schemas['SegmentRequest'], 'image'>
 export type AskOptions = Omit<Schemas['AskRequest'], 'input' | 'question'>
 export type SearchOptions = Omit<Schemas['SearchRequest'], 'query'>
-export type Picture = Media | FilePart | Schemas['ImageUrlPart']
+export type Picture = Media | FilePart | Schemas['PicturePart']
+export interface UploadOptions extends RequestOptions {
+  /** Such as `image/png`; the Blob's own by default. */
+  mediaType?: string
+}
 
 export class OnepeaceClient {
   readonly collections: Collections
   readonly items: Items
+  readonly jobs: Jobs
   readonly #transport: Transport
 
   constructor(options: ClientOptions = {}) {
     this.#transport = new Transport(options)
     this.collections = new Collections(this.#transport)
     this.items = new Items(this.#transport)
+    this.jobs = new Jobs(this.#transport)
   }
 
   /** Every operation of the contract by its path, typed by it; without retries and errors as values (openapi-fetch). */
@@ -44,9 +51,9 @@ export class OnepeaceClient {
       options: { ...options, encoding_format: 'base64' },
       json: (input) => ({ input }),
     })
-    const response = await this.#transport.send(request, (init) =>
+    const response = (await this.#transport.send(request, (init) =>
       this.api.POST('/v1/embeddings', { body: body as never, ...init }),
-    )
+    )) as Schemas['EmbeddingsResponse']
     const data = response.data.map((each) => ({ ...each, embedding: vectorOf(each.embedding as string) }))
     return { ...response, data }
   }
@@ -125,6 +132,22 @@ export class OnepeaceClient {
     return this.#transport.send(request, (init) =>
       this.api.POST('/v1/collections/{collection}/search', { params, body: body as never, ...init }),
     )
+  }
+
+  /**
+   * Sends a picture or sound ahead, past the limit of a request's size; with storage in a bucket, past the service. The part that comes
+   * back stands for it in any content, for a day.
+   */
+  async upload(file: Media, { mediaType, ...request }: UploadOptions = {}): Promise<Schemas['UploadPart']> {
+    const blob = await blobOf(file)
+    const media_type = mediaType ?? blob.type
+    if (media_type === '') throw new TypeError("Say what the file is: upload(file, { mediaType: 'image/png' }).")
+    const body = { bytes: blob.size, media_type }
+    const { id, url, headers } = await this.#transport.send(request, (init) =>
+      this.api.POST('/v1/uploads', { body, ...init }),
+    )
+    await this.#transport.send(request, (init) => this.#transport.put(url, headers, blob, init))
+    return { type: 'upload', upload: { id } }
   }
 
   /** The loaded model and the limits in force. */

@@ -234,6 +234,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/collections/{collection}/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Embed and keep any number of things, later
+         * @description One item a line, in a body of any length (chunked if its length is not known), or a manifest in JSON: up to 10,000 items, or an
+         *     upload that holds the lines. An item holds its content, or says with `url` where it is. The answer comes when the whole source is on disk: a job, which
+         *     workers do in large batches, however often they die meanwhile. Each line is kept once; a line that fails, fails alone, and is told
+         *     at the job's `errors`. A line without an `id` gets one that sorts by job and line; an `id` that is taken is a failed line.
+         *     `created_at` of the items is that of the job. Blank lines are skipped. A tenant may have 100 jobs that are not finished; one more
+         *     is a 429.
+         */
+        post: operations["createImport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/collections/{collection}/items/{id}": {
         parameters: {
             query?: never;
@@ -320,6 +345,114 @@ export interface paths {
          *     A form makes all its `file` and `text` fields, in order, the parts of one query; `weight`, if given, once a part.
          */
         post: operations["searchCollection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Announce a file that is sent ahead
+         * @description For files that are larger than a request may be, or that should not pass through the service. The answer says where the
+         *     file goes and with which headers; its length, type and, if it was given, hash are bound to that address, and checked again
+         *     when the file is used: as the part `{"type": "upload", "upload": {"id": …}}`, wherever content is taken, for a day.
+         */
+        post: operations["createUpload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/uploads/{upload}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Send a file ahead
+         * @description Where the service keeps files itself, the `url` of an upload leads here, and needs a key like any other request. Sent again,
+         *     the file replaces the one before. Where files are in a bucket, this is a 404.
+         */
+        put: operations["putUpload"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The jobs, newest first
+         * @description Those of the tenant. A finished job is kept for 7 days, unless the service was told otherwise.
+         */
+        get: operations["listJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{job}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far a job is
+         * @description Lines done and failed, and how fast it goes; once it is finished, the result of what was asked for with `Prefer: respond-async`.
+         */
+        get: operations["getJob"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel a job
+         * @description No further line is begun; what is kept already stays, and lines that are being worked on may still be. A job that is finished
+         *     stays as it is.
+         */
+        delete: operations["cancelJob"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{job}/errors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The lines of a job that failed
+         * @description In order of line, those so far; each with the problem that a request for this item alone would have met.
+         */
+        get: operations["listJobErrors"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -474,8 +607,21 @@ export interface components {
             /** @description `data:[<MIME type>];base64,<data>`, where the bytes and not the MIME type decide; or `https://…` or `http://…`, which is fetched: ports 80 and 443 of the public internet only, every redirect checked again, within 10 s and 32 MiB. An address that may not be fetched is a 400, one that cannot be a 422. */
             url: string;
         };
+        UploadId: string;
+        /** an upload part */
+        UploadPart: {
+            /** @constant */
+            type: "upload";
+            /** @description A picture or sound that was sent ahead, see `/v1/uploads`. */
+            upload: {
+                id: components["schemas"]["UploadId"];
+            };
+            weight?: components["schemas"]["Weight"];
+        };
+        /** a picture */
+        PicturePart: components["schemas"]["ImageUrlPart"] | components["schemas"]["UploadPart"];
         /** a part */
-        Part: components["schemas"]["TextPart"] | components["schemas"]["ImageUrlPart"] | components["schemas"]["AudioUrlPart"] | components["schemas"]["InputAudioPart"];
+        Part: components["schemas"]["TextPart"] | components["schemas"]["ImageUrlPart"] | components["schemas"]["AudioUrlPart"] | components["schemas"]["InputAudioPart"] | components["schemas"]["UploadPart"];
         /** weighted parts */
         WeightedContent: {
             /** @description They make one vector: the weighted sum of their unit vectors, normalised. None, or a sum of zero, is a 422. */
@@ -595,7 +741,7 @@ export interface components {
             model: string;
         };
         GroundRequest: {
-            image: components["schemas"]["ImageUrlPart"];
+            image: components["schemas"]["PicturePart"];
             phrases: components["schemas"]["Labels"];
             head?: components["schemas"]["HeadName"];
         };
@@ -633,7 +779,7 @@ export interface components {
             model: string;
         };
         SegmentRequest: {
-            image: components["schemas"]["ImageUrlPart"];
+            image: components["schemas"]["PicturePart"];
             head?: components["schemas"]["HeadName"];
         };
         /** @description Exactly one `file`. */
@@ -685,6 +831,37 @@ export interface components {
             model: string;
         };
         CollectionName: string;
+        UploadRequest: {
+            /** @description Length of the file; at most `max_upload_bytes` of `/v1/models`. */
+            bytes: number;
+            /** @description A picture's or a sound's, which its bytes have to agree with; or `application/x-ndjson`. */
+            media_type: string;
+            /** @description Of the file, if it is known; no other is taken then. */
+            sha256?: string;
+        };
+        Upload: {
+            id: components["schemas"]["UploadId"];
+            /** @constant */
+            method: "PUT";
+            /** @description Where the file goes: absolute for a bucket, which wants no key; else a path of this service, which wants one. */
+            url: string;
+            /** @description To be sent with the file as they are, besides its length. */
+            headers: {
+                [key: string]: string;
+            };
+            bytes: number;
+            media_type: string;
+            /**
+             * Format: date-time
+             * @description Until when the file can be sent.
+             */
+            expires_at: string;
+            /**
+             * Format: date-time
+             * @description Until when it can be used.
+             */
+            usable_until: string;
+        };
         /** @description Any JSON object, at most 64 KiB and 32 levels deep; given back as it is. */
         Metadata: {
             [key: string]: unknown;
@@ -710,6 +887,7 @@ export interface components {
         };
         /** @description 1 to 256 Unicode characters without control characters; neither `.` nor `..`, which no URL can carry. Compared code point by code point, without normalisation. */
         ItemId: string;
+        /** an item */
         ItemRequest: {
             id?: components["schemas"]["ItemId"];
             input: components["schemas"]["Content"];
@@ -895,6 +1073,72 @@ export interface components {
             /** @description Time from the request's arrival to its answer. */
             took_ms: number;
         };
+        /** an item at an address */
+        ImportUrl: {
+            /** @description A picture or sound; fetched by the worker, within the bounds of `MediaUrl`. Its bytes tell which. */
+            url: string;
+            id?: components["schemas"]["ItemId"];
+            metadata?: components["schemas"]["Metadata"];
+        };
+        /** @description As for a single item, or with `url` in place of `input`. */
+        ImportItem: components["schemas"]["ItemRequest"] | components["schemas"]["ImportUrl"];
+        /** @description Either `items`, or an upload that is NDJSON. */
+        ImportManifest: {
+            items?: components["schemas"]["ImportItem"][];
+            /** @description Sent ahead as `application/x-ndjson`; each line is an item. */
+            upload?: {
+                id: components["schemas"]["UploadId"];
+            };
+        };
+        /**
+         * @description `queued`: nothing is begun. `running`. `completed`: everything was tried; `counts` tells how it went. `failed`: what was asked for with `Prefer: respond-async` met a problem, `error`. `cancelled`.
+         * @enum {string}
+         */
+        JobState: "queued" | "running" | "completed" | "failed" | "cancelled";
+        Job: {
+            id: string;
+            /** @enum {string} */
+            kind: "import" | "embeddings" | "item";
+            state: components["schemas"]["JobState"];
+            /** @description Where its items go. */
+            collection?: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            started_at?: string;
+            /** Format: date-time */
+            finished_at?: string;
+            /** @description Lines that are not blank; 1 for what was one request. */
+            counts: {
+                total: number;
+                /** @description Succeeded or failed. */
+                done: number;
+                succeeded: number;
+                failed: number;
+            };
+            /** @description Lines a second, from the start to now or the end. */
+            rate?: number;
+            /** @description What the answer would have been without `Prefer`. */
+            result?: components["schemas"]["EmbeddingsResponse"] | components["schemas"]["Item"];
+            error?: components["schemas"]["Problem"];
+        };
+        JobList: {
+            jobs: components["schemas"]["Job"][];
+            /** @description Absent on the last page. */
+            next_cursor?: string;
+        };
+        JobError: {
+            /** @description Place of the line among those that are not blank. */
+            line: number;
+            /** @description Of the item, if the line gave one. */
+            id?: string;
+            error: components["schemas"]["Problem"];
+        };
+        JobErrorList: {
+            errors: components["schemas"]["JobError"][];
+            /** @description Absent on the last page. */
+            next_cursor?: string;
+        };
         Model: {
             id: string;
             /** @constant */
@@ -940,6 +1184,8 @@ export interface components {
             /** @description For one fetch, redirects included. */
             fetch_timeout_ms: number;
             max_metadata_bytes: number;
+            /** @description Of one file that is sent ahead. */
+            max_upload_bytes: number;
         };
         ModelList: {
             /** @constant */
@@ -952,7 +1198,7 @@ export interface components {
             status: "live" | "ready";
         };
         /** @enum {string} */
-        ProblemCode: "invalid-request" | "unauthenticated" | "forbidden" | "not-found" | "method-not-allowed" | "conflict" | "payload-too-large" | "unsupported-media-type" | "range-not-satisfiable" | "undecodable-media" | "input-too-long" | "media-too-large" | "unsupported-by-model" | "unprocessable-content" | "idempotency-key-reused" | "rate-limited" | "internal" | "overloaded" | "encoder-unavailable" | "encoder-starting" | "vector-store-unavailable" | "deadline-exceeded";
+        ProblemCode: "invalid-request" | "unauthenticated" | "forbidden" | "not-found" | "method-not-allowed" | "conflict" | "payload-too-large" | "unsupported-media-type" | "range-not-satisfiable" | "undecodable-media" | "input-too-long" | "media-too-large" | "unsupported-by-model" | "unprocessable-content" | "idempotency-key-reused" | "rate-limited" | "internal" | "overloaded" | "encoder-unavailable" | "encoder-starting" | "vector-store-unavailable" | "queue-unavailable" | "deadline-exceeded";
         Finding: {
             /** @description RFC 6901 pointer into the body; parameters are `/query/…` and the like. */
             pointer?: string;
@@ -1029,7 +1275,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `not-found`: no such path, model, collection or item. */
+        /** @description `not-found`: no such path, model, collection, item or job. */
         NotFound: {
             headers: {
                 [name: string]: unknown;
@@ -1092,7 +1338,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `rate-limited`: the key, or the address, has sent too many requests. */
+        /** @description `rate-limited`: the key, or the address, has sent too many requests, or the tenant has too many jobs that are not finished. */
         RateLimited: {
             headers: {
                 "retry-after": components["headers"]["RetryAfter"];
@@ -1111,7 +1357,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `overloaded`, `encoder-unavailable`, `encoder-starting` (services that scale to zero are waking, and were not there in the time that the request had; `retry-after` says when they should be), or `vector-store-unavailable`. */
+        /** @description `overloaded`, `encoder-unavailable`, `encoder-starting` (services that scale to zero are waking, and were not there in the time that the request had; `retry-after` says when they should be), `vector-store-unavailable` or `queue-unavailable`. */
         Unavailable: {
             headers: {
                 "retry-after": components["headers"]["RetryAfter"];
@@ -1136,6 +1382,13 @@ export interface components {
         Collection: components["schemas"]["CollectionName"];
         /** @description Id of an item, percent-encoded. */
         ItemId: components["schemas"]["ItemId"];
+        /** @description Id of a job. */
+        JobId: string;
+        /**
+         * @description `respond-async` (RFC 7240): not to wait for the answer. It is 202 with a job, whatever is being started or is busy
+         *     meanwhile; the job holds the result. Other preferences are not looked at.
+         */
+        Prefer: string;
         /**
          * @description Names this request, so that it can be sent again: a repeat within 24 hours writes nothing and gets the first answer again,
          *     marked `idempotent-replayed: true`, even if the service died in between; with another request the key is refused (422).
@@ -1153,6 +1406,8 @@ export interface components {
         ServerTiming: string;
         /** @description Path of what was made. */
         Location: string;
+        /** @description `respond-async`. */
+        PreferenceApplied: string;
         /** @description `true` where the answer is that of an earlier request with the same `Idempotency-Key`. */
         IdempotentReplayed: string;
         /** @description Names the bytes, by the SHA-256 of the original; in quotes. */
@@ -1170,6 +1425,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /**
+                 * @description `respond-async` (RFC 7240): not to wait for the answer. It is 202 with a job, whatever is being started or is busy
+                 *     meanwhile; the job holds the result. Other preferences are not looked at.
+                 */
+                prefer?: components["parameters"]["Prefer"];
                 /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
                 "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
             };
@@ -1192,6 +1452,19 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EmbeddingsResponse"];
+                };
+            };
+            /** @description `Prefer: respond-async` was sent: it is done by a job, which is on disk; its `result` will be what a 200 or 201 would have held. */
+            202: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "server-timing": components["headers"]["ServerTiming"];
+                    "preference-applied": components["headers"]["PreferenceApplied"];
+                    location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
                 };
             };
             400: components["responses"]["InvalidRequest"];
@@ -1625,6 +1898,11 @@ export interface operations {
                  *     Refusals (4xx) are not kept. In a batch, each line by its number is a request of its own.
                  */
                 "idempotency-key"?: components["parameters"]["IdempotencyKey"];
+                /**
+                 * @description `respond-async` (RFC 7240): not to wait for the answer. It is 202 with a job, whatever is being started or is busy
+                 *     meanwhile; the job holds the result. Other preferences are not looked at.
+                 */
+                prefer?: components["parameters"]["Prefer"];
                 /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
                 "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
             };
@@ -1652,6 +1930,20 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Item"];
+                };
+            };
+            /** @description `Prefer: respond-async` was sent: it is done by a job, which is on disk; its `result` will be what a 200 or 201 would have held. */
+            202: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "server-timing": components["headers"]["ServerTiming"];
+                    "idempotent-replayed": components["headers"]["IdempotentReplayed"];
+                    "preference-applied": components["headers"]["PreferenceApplied"];
+                    location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
                 };
             };
             400: components["responses"]["InvalidRequest"];
@@ -1711,6 +2003,60 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    createImport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Names this request, so that it can be sent again: a repeat within 24 hours writes nothing and gets the first answer again,
+                 *     marked `idempotent-replayed: true`, even if the service died in between; with another request the key is refused (422).
+                 *     Refusals (4xx) are not kept. In a batch, each line by its number is a request of its own.
+                 */
+                "idempotency-key"?: components["parameters"]["IdempotencyKey"];
+                /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
+                "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
+            };
+            path: {
+                /** @description Name of a collection. */
+                collection: components["parameters"]["Collection"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-ndjson": components["schemas"]["ImportItem"];
+                "application/json": components["schemas"]["ImportManifest"];
+            };
+        };
+        responses: {
+            /** @description The job, on disk; follow it at `location`. */
+            202: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "server-timing": components["headers"]["ServerTiming"];
+                    "idempotent-replayed": components["headers"]["IdempotentReplayed"];
+                    location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
@@ -2017,6 +2363,241 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Unprocessable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    createUpload: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
+                "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UploadRequest"];
+            };
+        };
+        responses: {
+            /** @description Where to send it. */
+            201: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "server-timing": components["headers"]["ServerTiming"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upload"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            405: components["responses"]["MethodNotAllowed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    putUpload: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
+                "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
+            };
+            path: {
+                upload: components["schemas"]["UploadId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "image/*": unknown;
+                "audio/*": unknown;
+                "application/x-ndjson": unknown;
+            };
+        };
+        responses: {
+            /** @description It is kept, on disk. */
+            204: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "server-timing": components["headers"]["ServerTiming"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    listJobs: {
+        parameters: {
+            query?: {
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Jobs a page. */
+                limit?: number;
+            };
+            header?: {
+                /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
+                "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of jobs. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "server-timing": components["headers"]["ServerTiming"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobList"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    getJob: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
+                "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
+            };
+            path: {
+                /** @description Id of a job. */
+                job: components["parameters"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "server-timing": components["headers"]["ServerTiming"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    cancelJob: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
+                "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
+            };
+            path: {
+                /** @description Id of a job. */
+                job: components["parameters"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job as it is now. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "server-timing": components["headers"]["ServerTiming"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    listJobErrors: {
+        parameters: {
+            query?: {
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Lines a page. */
+                limit?: number;
+            };
+            header?: {
+                /** @description Milliseconds after which the client no longer wants the answer; then 504 `deadline-exceeded`. */
+                "x-timeout-ms"?: components["parameters"]["TimeoutMs"];
+            };
+            path: {
+                /** @description Id of a job. */
+                job: components["parameters"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of failed lines. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "server-timing": components["headers"]["ServerTiming"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobErrorList"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

@@ -43,7 +43,7 @@ export class Items {
     const body = await bodyOf({ contents: [input], options, json: ([input]) => ({ input }) })
     const params = { path: { collection } }
     const key = { 'idempotency-key': writeKeyOf(request) }
-    return this.#transport.send(request, ({ headers, ...init }) =>
+    const item = await this.#transport.send(request, ({ headers, ...init }) =>
       this.#transport.api.POST('/v1/collections/{collection}/items', {
         params,
         body: body as never,
@@ -51,6 +51,7 @@ export class Items {
         ...init,
       }),
     )
+    return item as Item
   }
 
   /** Creates or replaces. */

@@ -31,11 +31,21 @@ const gathered = async <T>(source: AsyncIterable<T>) => {
   return all
 }
 
+it('sends a file ahead, and uses it wherever content goes', async () => {
+  const bytes = await samplePicture('pizza')
+  const ahead = await client.upload(bytes, { mediaType: 'image/png' })
+  const typed = await client.upload(new Blob([new Uint8Array(bytes)], { type: 'image/png' }))
+  const { data } = await client.embed([ahead, typed, bytes, { content: [{ ...ahead, weight: 2 }] }])
+  for (const { embedding } of data) expect(embedding).toEqual(data[0]!.embedding)
+  await expect(client.upload(bytes)).rejects.toThrow('Say what the file is')
+  await expect(client.upload(bytes, { mediaType: 'text/html' })).rejects.toThrow(ProblemError)
+})
+
 it('gives one vector for a text and one each for a list, equal to what the contract answers as numbers', async () => {
   const { data, model, usage } = await client.embed('a dog')
   const { data: plain } = await client.api.POST('/v1/embeddings', { body: { input: 'a dog' } })
   expect(data).toHaveLength(1)
-  expect(data[0]!.embedding).toEqual(plain!.data[0]!.embedding)
+  expect(data[0]!.embedding).toEqual((plain as { data: { embedding: unknown }[] }).data[0]!.embedding)
   expect(usage.total_tokens).toBeGreaterThan(1)
   expect((await client.models()).data[0]!.id).toBe(model)
   expect((await client.embed(['a dog', 'a cat'])).data.map(({ index }) => index)).toEqual([0, 1])
@@ -222,3 +232,37 @@ it('gives a request up when its signal says so, or when its time is over', async
 function textPart(text: string, weight?: number) {
   return { type: 'text' as const, text, ...(weight !== undefined && { weight }) }
 }
+
+const dog = () => fileAt(join(dir, 'dog.png'))
+
+it('has many things kept by a job, tells how far it is, which lines failed, and lists it', async () => {
+  const name = 'imported'
+  await client.collections.create(name)
+  const items = [
+    { id: 'one', input: 'a dog' },
+    { id: 'one', input: 'again' },
+    { input: await dog(), metadata: { n: 3 } },
+  ]
+  const { id } = await client.jobs.import(name, items)
+  const seen: string[] = []
+  const job = await client.jobs.wait(id, { everyMs: 50, onProgress: ({ state }) => seen.push(state) })
+  expect(job).toMatchObject({ state: 'completed', counts: { total: 3, succeeded: 2, failed: 1 } })
+  expect(seen.at(-1)).toBe('completed')
+  expect((await gathered(client.jobs.errors(id))).map(({ error }) => error.code)).toEqual(['conflict'])
+  expect((await gathered(client.jobs.list())).map((each) => each.id)).toContain(id)
+  const lines = new Blob(['{"input": "from a file"}\n'])
+  const { id: second } = await client.jobs.import(name, lines, { idempotencyKey: 'blob' })
+  expect((await client.jobs.import(name, lines, { idempotencyKey: 'blob' })).id).toBe(second)
+  expect((await client.jobs.wait(second, { everyMs: 50 })).counts.succeeded).toBe(1)
+  expect((await client.jobs.cancel(second)).state).toBe('completed')
+})
+
+it('asks without waiting, and reads the answer from the job', async () => {
+  const asked = await client.jobs.embed(['a dog', await dog()])
+  const { result } = await client.jobs.wait(asked.id, { everyMs: 50 })
+  const { data } = await client.embed(['a dog', await dog()])
+  expect((result as { data: { embedding: number[] }[] }).data[0]!.embedding).toEqual(data[0]!.embedding)
+  await client.collections.create('later')
+  const { id } = await client.jobs.add('later', await dog(), { id: 'p' })
+  expect((await client.jobs.wait(id, { everyMs: 50 })).result).toEqual(await client.items.get('later', 'p'))
+})

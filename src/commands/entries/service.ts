@@ -33,6 +33,14 @@ export const SERVICE_COMMANDS: readonly CommandEntry[] = [
   },
   {
     area,
+    usage: 'worker',
+    description: 'do the jobs that services take, with what QUEUE_URL, MEDIA_URL and QDRANT_URL name, here as there',
+    examples: ['worker', 'worker --model models/one-peace'],
+    options: [MODEL],
+    run: async (flags: never) => (await import('../worker.ts')).work(flags),
+  },
+  {
+    area,
     group: 'keys',
     usage: 'create',
     description: 'make a key and print it, this once',

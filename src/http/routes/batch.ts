@@ -6,13 +6,13 @@ import { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import { KeyedSerial } from '../../serial.ts'
 import { contentOf } from '../content-body.ts'
+import { jsonOfLine } from '../import-line.ts'
+import { itemBody } from '../item-body.ts'
 import { inOrder, type Line, linesOf } from '../ndjson.ts'
 import { invalid, type Schemas } from '../openapi.ts'
 import { toldProblem } from '../plugins/problem-details.ts'
-import { HttpProblem } from '../problems.ts'
 import type { RouteContext } from '../route.ts'
 import { writeKeyOf } from '../write-key.ts'
-import { itemBody } from './items.ts'
 
 /** Lines in work at once: enough to fill the encoder's batches. */
 const LINES_AT_ONCE = 16
@@ -22,10 +22,10 @@ type Result = Schemas['BatchResult']
 
 export function batchRoutes({ add, contract, deps: { forTenant, models, writeOnce } }: RouteContext): void {
   const create = async (request: FastifyRequest, line: Line, index: number, turns: KeyedSerial) => {
-    const json = contract.check('ItemRequest', jsonOf(line))
+    const json = contract.check('ItemRequest', jsonOfLine(line))
     const { id, input, metadata } = json
     const collection = String(request.checked.collection)
-    const draft = { content: contentOf(input, '/input'), metadata }
+    const draft = { content: contentOf(input, '/input', request.caller), metadata }
     const { items } = forTenant(request.caller.tenant)
     const key = await writeKeyOf(request, { kind: 'json', json })
     const keep = () =>
@@ -57,19 +57,10 @@ export function batchRoutes({ add, contract, deps: { forTenant, models, writeOnc
       const results = inOrder(lines, LINES_AT_ONCE, writeOne)
       return reply.type(NDJSON).send(Readable.from(written(results)))
     },
-    { bodyLimit: Number.MAX_SAFE_INTEGER, contentType: NDJSON },
+    { bodyLimit: Number.MAX_SAFE_INTEGER, contentTypes: [NDJSON] },
   )
 }
 
 async function* written(results: AsyncIterable<Result>): AsyncGenerator<string> {
   for await (const result of results) yield `${JSON.stringify(result)}\n`
-}
-
-function jsonOf(line: Line): unknown {
-  if (line === undefined) throw new HttpProblem('payload-too-large', 'The line is longer than a request may be.')
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(line))
-  } catch {
-    throw invalid('The line is not JSON in UTF-8.')
-  }
 }

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import type { ContentPart, LocalPart } from '../../services/content.ts'
 import type { GroundedPhrase, LabelMap, Scores } from '../../services/heads.ts'
 import { type Body, partsNamed, readBody } from '../body.ts'
-import { contentOf } from '../content-body.ts'
+import { type Caller, contentOf } from '../content-body.ts'
 import { invalid, type Schemas } from '../openapi.ts'
 import { raced } from '../plugins/deadline.ts'
 import type { RouteContext } from '../route.ts'
@@ -14,7 +14,8 @@ export function headRoutes({ add, contract, deps: { heads, zeroShot, models, con
   add('groundPhrases', async (request): Promise<Schemas['GroundResponse']> => {
     const body = await readBody(request, contract, 'GroundRequest', 'GroundForm')
     const { phrases = [], head } = body.kind === 'json' ? body.json : body.form
-    const parts = body.kind === 'json' ? contentOf(body.json.image, '/image') : partsNamed(body.parts, ['file'])
+    const parts =
+      body.kind === 'json' ? contentOf(body.json.image, '/image', request.caller) : partsNamed(body.parts, ['file'])
     const picture = mediaOf(await only(parts, request), 'picture')
     const grounding = heads.ground(picture, phrases, { head, scored: true }, request.deadline)
     const { width, height, boxes, head: by } = await raced(request.deadline, grounding)
@@ -23,7 +24,8 @@ export function headRoutes({ add, contract, deps: { heads, zeroShot, models, con
   add('segmentPicture', async (request): Promise<Schemas['SegmentResponse']> => {
     const body = await readBody(request, contract, 'SegmentRequest', 'SegmentForm')
     const { head } = body.kind === 'json' ? body.json : body.form
-    const parts = body.kind === 'json' ? contentOf(body.json.image, '/image') : partsNamed(body.parts, ['file'])
+    const parts =
+      body.kind === 'json' ? contentOf(body.json.image, '/image', request.caller) : partsNamed(body.parts, ['file'])
     const picture = mediaOf(await only(parts, request), 'picture')
     const labelMap = await raced(request.deadline, heads.segment(picture, { head }, request.deadline))
     return { ...labelMapBody(labelMap), model: models.info.name }
@@ -31,7 +33,7 @@ export function headRoutes({ add, contract, deps: { heads, zeroShot, models, con
   add('classifyContent', async (request): Promise<Schemas['ClassifyResponse']> => {
     const body = await readBody(request, contract, 'ClassifyRequest', 'ClassifyForm')
     const { labels, template, head } = body.kind === 'json' ? body.json : body.form
-    const input = inputOf(body)
+    const input = inputOf(body, request.caller)
     if ((labels === undefined) === (head === undefined)) {
       throw invalid('Give either `labels` (zero-shot) or `head` (a fine-tuned head of the model).', [
         { pointer: '/labels', detail: 'must be given exactly where `head` is not' },
@@ -51,7 +53,7 @@ export function headRoutes({ add, contract, deps: { heads, zeroShot, models, con
   add('askQuestion', async (request): Promise<Schemas['AskResponse']> => {
     const body = await readBody(request, contract, 'AskRequest', 'AskForm')
     const { question, candidates, head } = body.kind === 'json' ? body.json : body.form
-    const medium = mediaOf(await only(inputOf(body), request))
+    const medium = mediaOf(await only(inputOf(body, request.caller), request))
     const answering = heads.answer(medium, question, { head, candidates }, request.deadline)
     const answer = await raced(request.deadline, answering)
     const answers = answer.scores
@@ -68,8 +70,11 @@ type InputBody =
   | { kind: 'json'; json: { input: Schemas['Content'] } }
   | { kind: 'form'; form: object; parts: Parameters<typeof partsNamed>[0] }
 
-function inputOf(body: InputBody | Body<'ClassifyRequest', 'ClassifyForm'> | Body<'AskRequest', 'AskForm'>) {
-  return body.kind === 'json' ? contentOf(body.json.input, '/input') : partsNamed(body.parts, ['file', 'text'])
+function inputOf(
+  body: InputBody | Body<'ClassifyRequest', 'ClassifyForm'> | Body<'AskRequest', 'AskForm'>,
+  caller: Caller,
+) {
+  return body.kind === 'json' ? contentOf(body.json.input, '/input', caller) : partsNamed(body.parts, ['file', 'text'])
 }
 
 function onlyPart(parts: readonly ContentPart[]): ContentPart {

@@ -1,11 +1,13 @@
 /** `/v1/collections/{collection}/items` and below. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Item, ItemDraft, OriginalMedia } from '../../services/index-items.ts'
+import type { ItemDraft, OriginalMedia } from '../../services/index-items.ts'
 import { partsNamed, readBody } from '../body.ts'
-import { contentOf } from '../content-body.ts'
+import { type Caller, contentOf } from '../content-body.ts'
+import { itemBody, itemUrlOf } from '../item-body.ts'
 import { type Contract, invalid, type Schemas } from '../openapi.ts'
 import { raced } from '../plugins/deadline.ts'
 import { HttpProblem } from '../problems.ts'
+import { respondAsync, wantsJob } from '../respond-async.ts'
 import type { RouteContext } from '../route.ts'
 import { markReplay, writeKeyOf } from '../write-key.ts'
 
@@ -15,15 +17,21 @@ export function itemRoutes({ add, contract, deps }: RouteContext): void {
     const { collection } = namesOf(request)
     const body = await readBody(request, contract, 'ItemRequest', 'ItemForm')
     const { id } = body.kind === 'json' ? body.json : body.form
-    const { answer, isReplay } = await deps.writeOnce.run(await writeKeyOf(request, body), async (attempt) =>
-      itemBody(collection, await items(request).create(collection, id, draftOf(body), request.deadline, attempt)),
+    const draft = draftOf(body, request.caller)
+    const key = await writeKeyOf(request, body)
+    if (wantsJob(request)) {
+      await deps.forTenant(request.caller.tenant).collections.assertUsable(collection)
+      return respondAsync(request, reply, deps, { collection, id, ...draft }, key)
+    }
+    const { answer, isReplay } = await deps.writeOnce.run(key, async (attempt) =>
+      itemBody(collection, await items(request).create(collection, id, draft, request.deadline, attempt)),
     )
     return created(markReplay(reply, isReplay), collection, answer)
   })
   add('putItem', async (request, reply) => {
     const { collection, id } = namesOf(request)
     const body = await readBody(request, contract, 'ItemPutRequest', 'ItemPutForm')
-    const [item, isNew] = await items(request).put(collection, id, draftOf(body), request.deadline)
+    const [item, isNew] = await items(request).put(collection, id, draftOf(body, request.caller), request.deadline)
     const answer = itemBody(collection, item)
     return isNew ? created(reply, collection, answer) : answer
   })
@@ -65,15 +73,6 @@ export function itemRoutes({ add, contract, deps }: RouteContext): void {
   })
 }
 
-/** Path of an item's original. */
-export function mediaUrlOf(collection: string, id: string): string {
-  return `${itemUrlOf(collection, id)}/media`
-}
-
-function itemUrlOf(collection: string, id: string): string {
-  return `/v1/collections/${collection}/items/${encodeURIComponent(id)}`
-}
-
 function namesOf(request: FastifyRequest): { collection: string; id: string } {
   return { collection: String(request.checked.collection), id: String(request.checked.id) }
 }
@@ -82,9 +81,9 @@ type ItemBody =
   | { kind: 'json'; json: Schemas['ItemPutRequest'] }
   | { kind: 'form'; form: Schemas['ItemPutForm']; parts: Parameters<typeof partsNamed>[0] }
 
-function draftOf(body: ItemBody): ItemDraft {
+function draftOf(body: ItemBody, caller: Caller): ItemDraft {
   if (body.kind === 'form') return { content: partsNamed(body.parts, ['file', 'text']), metadata: body.form.metadata }
-  return { content: contentOf(body.json.input, '/input'), metadata: body.json.metadata }
+  return { content: contentOf(body.json.input, '/input', caller), metadata: body.json.metadata }
 }
 
 /** A cursor is the last id of the page before, in base64url. */
@@ -116,45 +115,16 @@ function created(reply: FastifyReply, collection: string, item: Schemas['Item'])
   return reply.code(201).header('location', itemUrlOf(collection, item.id)).send(item)
 }
 
-export function itemBody(collection: string, item: Item): Schemas['Item'] {
-  const { id, modality, sha256, bytes, media, truncated, segments, metadata, createdAt } = item
-  return {
-    id,
-    modality,
-    sha256,
-    bytes,
-    media: mediaBody(media),
-    truncated,
-    ...(segments.length > 0 && {
-      segments: segments.map(({ startMs, endMs }) => ({ start_ms: startMs, end_ms: endMs })),
-    }),
-    metadata,
-    created_at: createdAt,
-    media_url: mediaUrlOf(collection, id),
-  }
-}
-
-function mediaBody({ mimeType, format, ...more }: Item['media']): Schemas['Media'] {
-  return {
-    mime_type: mimeType,
-    format,
-    ...(more.width !== undefined && { width: more.width }),
-    ...(more.height !== undefined && { height: more.height }),
-    ...(more.durationMs !== undefined && { duration_ms: more.durationMs }),
-    ...(more.sampleRateHz !== undefined && { sample_rate_hz: more.sampleRateHz }),
-    ...(more.channels !== undefined && { channels: more.channels }),
-  }
-}
-
 /** RFC 9110 §13.1.2 and §14: one range, and no transfer of what the client has. */
-function sendMedia(request: FastifyRequest, reply: FastifyReply, media: OriginalMedia): FastifyReply {
+async function sendMedia(request: FastifyRequest, reply: FastifyReply, media: OriginalMedia): Promise<FastifyReply> {
   const etag = `"${media.sha256}"`
   harmless(reply, etag).header('accept-ranges', 'bytes')
   if (request.headers['if-none-match']?.includes(etag)) return reply.code(304).send()
   const range = rangeOf(request, media.bytes)
+  const body = await media.read(range)
   if (range) reply.code(206).header('content-range', `bytes ${range.start}-${range.end}/${media.bytes}`)
   const bytes = range ? range.end - range.start + 1 : media.bytes
-  return reply.type(media.mimeType).header('content-length', bytes).send(media.read(range))
+  return reply.type(media.mimeType).header('content-length', bytes).send(body)
 }
 
 /** Bytes of strangers: asked for again each time, and shown without any rights. */

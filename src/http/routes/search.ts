@@ -1,12 +1,12 @@
 /** `/v1/collections/{collection}/search`. */
 import type { SearchHit, SearchRequest } from '../../services/search.ts'
 import { type Body, partsNamed, readBody } from '../body.ts'
-import { contentOf } from '../content-body.ts'
+import { type Caller, contentOf } from '../content-body.ts'
+import { mediaUrlOf } from '../item-body.ts'
 import { invalid, type Schemas } from '../openapi.ts'
 import { raced } from '../plugins/deadline.ts'
 import type { RouteContext } from '../route.ts'
 import { boxBody } from './heads.ts'
-import { mediaUrlOf } from './items.ts'
 
 export function searchRoutes({ add, contract, deps }: RouteContext): void {
   add('searchCollection', async (request, reply): Promise<Schemas['SearchResponse']> => {
@@ -17,7 +17,7 @@ export function searchRoutes({ add, contract, deps }: RouteContext): void {
     const search = deps.forTenant(request.caller.tenant).search.search(
       collection,
       {
-        query: queryOf(body),
+        query: queryOf(body, request.caller),
         limit: options.limit ?? 10,
         offset: options.offset ?? 0,
         modalities: options.modalities,
@@ -36,11 +36,11 @@ export function searchRoutes({ add, contract, deps }: RouteContext): void {
 }
 
 /** All files and texts of a form are the parts of one query; weights, if given, are one for each in order. */
-function queryOf(body: Body<'SearchRequest', 'SearchForm'>): SearchRequest['query'] {
+function queryOf(body: Body<'SearchRequest', 'SearchForm'>, caller: Caller): SearchRequest['query'] {
   if (body.kind === 'json') {
     const { query } = body.json
     if (typeof query !== 'string' && 'item_id' in query) return { itemId: query.item_id }
-    return contentOf(query, '/query')
+    return contentOf(query, '/query', caller)
   }
   const parts = partsNamed(body.parts, ['file', 'text'])
   const { weight: weights } = body.form

@@ -5,13 +5,14 @@ import type { HeadInfo } from '../../services/models.ts'
 import type { Schemas } from '../openapi.ts'
 import type { RouteContext } from '../route.ts'
 
-export function serviceRoutes({ add, contract, deps: { models, forTenant, metrics } }: RouteContext): void {
+export function serviceRoutes({ add, contract, deps: { models, forTenant, metrics, media } }: RouteContext): void {
   const document = JSON.stringify(contract.document)
   add('listModels', async () => modelList(models))
   add('getLiveness', async (): Promise<Schemas['Status']> => ({ status: 'live' }))
   add('getReadiness', async (): Promise<Schemas['Status']> => {
     await models.ready()
     await forTenant(DEFAULT_TENANT).collections.ready()
+    await media.ready()
     return { status: 'ready' }
   })
   add('getMetrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()))
@@ -46,6 +47,7 @@ function modelList({ info, heads }: RouteContext['deps']['models']): Schemas['Mo
       max_fetch_bytes: limits.maxFetchBytes,
       fetch_timeout_ms: limits.fetchTimeoutMs,
       max_metadata_bytes: limits.maxMetadataBytes,
+      max_upload_bytes: limits.maxUploadBytes,
     },
   }
 }

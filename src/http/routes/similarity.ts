@@ -10,7 +10,7 @@ export function similarityRoutes({ add, contract, deps }: RouteContext): void {
   add('compareContents', async (request): Promise<Schemas['SimilarityResponse']> => {
     const body = await readBody(request, contract, 'SimilarityRequest', 'SimilarityForm')
     const side = (name: 'a' | 'b') =>
-      body.kind === 'json' ? contentsOf(body.json[name], `/${name}`) : contentsNamed(body.parts, [name])
+      body.kind === 'json' ? contentsOf(body.json[name], `/${name}`, request.caller) : contentsNamed(body.parts, [name])
     const scores = deps.embed.similarity(side('a'), side('b'), request.deadline)
     return { scores: await raced(request.deadline, scores) }
   })

@@ -52,7 +52,7 @@ it('has examples for every command, which use commands and flags that there are'
 
 it('prints results as JSON wherever there are some', () => {
   // embed prints JSON lines anyway
-  const silent = ['serve', 'encoder', 'mcp', 'keys revoke', 'migrate apply', 'reembed', 'completion', 'embed']
+  const silent = ['serve', 'encoder', 'worker', 'mcp', 'keys revoke', 'migrate apply', 'reembed', 'completion', 'embed']
   for (const [path, { options }] of below(program)) {
     if (!silent.includes(path))
       expect(

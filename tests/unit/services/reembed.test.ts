@@ -1,5 +1,4 @@
 /** Which items get vectors, in what rounds, and what stops the work. */
-import { Readable } from 'node:stream'
 import { expect, it } from 'vitest'
 import { DomainError } from '../../../src/errors.ts'
 import type { LocalPart } from '../../../src/services/content.ts'
@@ -53,8 +52,7 @@ class FakeReembedding implements Reembedding {
 }
 
 const blobs = {
-  size: async (sha256: string) => (sha256 === 'lost' ? undefined : 5),
-  read: (sha256: string) => Readable.from([Buffer.from(`bytes of ${sha256}`)]),
+  bytes: async (sha256: string) => (sha256 === 'lost' ? undefined : Buffer.from(`bytes of ${sha256}`)),
 }
 const seen: LocalPart[] = []
 const content = {

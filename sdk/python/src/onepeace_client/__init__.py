@@ -3,9 +3,11 @@
 from ._async.client import AsyncClient
 from ._async.collections import AsyncCollections
 from ._async.items import AsyncItems
+from ._async.jobs import AsyncJobs
 from ._sync.client import Client
 from ._sync.collections import Collections
 from ._sync.items import Items, NewItem
+from ._sync.jobs import Jobs
 from .content import FilePart, Input, Media, MixedContent
 from .errors import OnepeaceError, ProblemError
 
@@ -13,11 +15,13 @@ __all__ = [
     "AsyncClient",
     "AsyncCollections",
     "AsyncItems",
+    "AsyncJobs",
     "Client",
     "Collections",
     "FilePart",
     "Input",
     "Items",
+    "Jobs",
     "Media",
     "MixedContent",
     "NewItem",
