@@ -31,6 +31,28 @@ export function recalls(ks: readonly number[], ranks: readonly number[], candida
   })
 }
 
+/** Chance that among `k` of `candidates` drawn at random is one of the `right` ones. */
+export function chanceOfHit(k: number, right: number, candidates: number): number {
+  let miss = 1
+  for (let drawn = 0; drawn < k && miss > 0; drawn++) miss *= Math.max(0, 1 - right / (candidates - drawn))
+  return 1 - miss
+}
+
+/**
+ * Area under the steps of precision over recall: Σ (R_n − R_{n−1}) P_n over the distinct scores from the highest, as scikit-learn's
+ * `average_precision_score` has it. NaN where nothing is right.
+ */
+export function averagePrecision(scores: readonly number[], isRight: readonly boolean[]): number {
+  const order = [...scores.keys()].sort((a, b) => scores[b]! - scores[a]!)
+  let [hits, area] = [0, 0]
+  for (let from = 0, to = 0; from < order.length; from = to) {
+    const before = hits
+    for (; to < order.length && scores[order[to]!] === scores[order[from]!]; to++) hits += isRight[order[to]!] ? 1 : 0
+    area += ((hits - before) * hits) / to
+  }
+  return area / hits
+}
+
 /** Wilson's score interval for `hits` of `trials`, 95 % (E. B. Wilson 1927). */
 export function wilson(hits: number, trials: number): Interval {
   const z = 1.959964

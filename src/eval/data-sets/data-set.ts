@@ -69,6 +69,6 @@ export interface DataSet {
   splits: readonly [string, ...string[]]
   /** What its folder must hold, for people. */
   layout: string
-  /** @throws EvalError where the folder does not hold that */
+  /** @throws EvaluationError where the folder does not hold that */
   read(dir: string, split: string): Promise<Asked>
 }

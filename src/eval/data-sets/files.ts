@@ -3,49 +3,51 @@ import { readdir, readFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { parse } from 'csv-parse/sync'
 import type { z } from 'zod'
-import { EvalError } from '../eval-error.ts'
+import { EvaluationError } from '../evaluation-error.ts'
 import type { MediaKind } from './data-set.ts'
 
-/** @throws EvalError if it cannot be read */
+/** @throws EvaluationError if it cannot be read */
 export async function readAnnotations(path: string): Promise<Buffer> {
   return readFile(path).catch((error: NodeJS.ErrnoException) => {
     const why = error.code === 'ENOENT' ? 'There is no file' : `(${error.code}) One cannot read the file`
-    throw new EvalError(`${why} ${path}; the data set's annotations were expected there (docs/evaluate.md).`)
+    throw new EvaluationError(`${why} ${path}; the data set's annotations were expected there (docs/evaluate.md).`)
   })
 }
 
-/** The first of several names that a folder has, for data sets that were published under more than one. @throws EvalError */
+/** The first of several names that a folder has, for data sets that were published under more than one. @throws EvaluationError */
 export async function firstOf(dir: string, ...names: string[]): Promise<string> {
   const there = new Set(await readdir(dir).catch(() => []))
   const found = names.find((name) => there.has(name))
   if (found !== undefined) return join(dir, found)
-  throw new EvalError(`The folder ${dir} has none of ${names.join(', ')} (docs/evaluate.md).`)
+  throw new EvaluationError(`The folder ${dir} has none of ${names.join(', ')} (docs/evaluate.md).`)
 }
 
-/** @throws EvalError that says where the file is not as `schema` has it */
+/** @throws EvaluationError that says where the file is not as `schema` has it */
 export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
   const bytes = await readAnnotations(path)
   let json: unknown
   try {
     json = JSON.parse(bytes.toString('utf8'))
   } catch (cause) {
-    throw new EvalError(`${path} is not valid JSON: ${(cause as Error).message}.`, { cause })
+    throw new EvaluationError(`${path} is not valid JSON: ${(cause as Error).message}.`, { cause })
   }
   return checked(json, schema, path)
 }
 
-/** @throws EvalError */
+/** @throws EvaluationError */
 export function checked<T>(value: unknown, schema: z.ZodType<T>, path: string): T {
   const { success, data, error } = schema.safeParse(value)
   if (success) return data
   const { path: at, message } = error.issues[0]!
-  throw new EvalError(`${path} is not in the format that was expected: at ${at.join('.') || 'its top'}: ${message}.`)
+  throw new EvaluationError(
+    `${path} is not in the format that was expected: at ${at.join('.') || 'its top'}: ${message}.`,
+  )
 }
 
 /**
  * Rows by their columns' names.
  * @param columns names of the columns of a file that has no heading; else those that its heading must have
- * @throws EvalError
+ * @throws EvaluationError
  */
 export async function readCsv<C extends string>(
   path: string,
@@ -57,12 +59,12 @@ export async function readCsv<C extends string>(
   try {
     rows = parse(text, { columns: hasHeading ? true : [...columns], bom: true, skip_empty_lines: true, trim: true })
   } catch (cause) {
-    throw new EvalError(`${path} is not valid CSV: ${(cause as Error).message}.`, { cause })
+    throw new EvaluationError(`${path} is not valid CSV: ${(cause as Error).message}.`, { cause })
   }
   const lacking = columns.filter((column) => rows.length > 0 && rows[0]![column] === undefined)
   if (rows.length > 0 && lacking.length === 0) return rows as Record<C, string>[]
   const why = rows.length === 0 ? 'has no rows' : `lacks the columns ${lacking.join(', ')}`
-  throw new EvalError(`${path} ${why}; expected are ${columns.join(', ')}.`)
+  throw new EvaluationError(`${path} ${why}; expected are ${columns.join(', ')}.`)
 }
 
 const ENDINGS: Record<MediaKind, RegExp> = {
@@ -85,11 +87,11 @@ export class MediaFolder {
     }
   }
 
-  /** @throws EvalError if the folder cannot be read or holds no such media */
+  /** @throws EvaluationError if the folder cannot be read or holds no such media */
   static async open(dir: string, kind: MediaKind): Promise<MediaFolder> {
     const paths = await filesBelow(dir, ENDINGS[kind])
     if (paths.length > 0) return new MediaFolder(paths)
-    throw new EvalError(`There is no ${kind === 'image' ? 'picture' : 'sound'} in ${dir} or below it.`)
+    throw new EvaluationError(`There is no ${kind === 'image' ? 'picture' : 'sound'} in ${dir} or below it.`)
   }
 
   /**
@@ -103,10 +105,10 @@ export class MediaFolder {
   }
 }
 
-/** Sorted, so that the same folder reads the same everywhere. @throws EvalError */
+/** Sorted, so that the same folder reads the same everywhere. @throws EvaluationError */
 export async function filesBelow(dir: string, endings: RegExp): Promise<string[]> {
   const entries = await readdir(dir, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    throw new EvalError(`The folder ${dir} cannot be read (${error.code}).`)
+    throw new EvaluationError(`The folder ${dir} cannot be read (${error.code}).`)
   })
   const paths: string[] = []
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {

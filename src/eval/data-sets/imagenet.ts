@@ -4,7 +4,7 @@
  */
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { EvalError } from '../eval-error.ts'
+import { EvaluationError } from '../evaluation-error.ts'
 import type { Asked, Classification, DataSet } from './data-set.ts'
 import { filesBelow, inWords } from './files.ts'
 
@@ -17,15 +17,16 @@ async function read(dir: string, split: string): Promise<Asked> {
   const folders = entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink()).map(({ name }) => name)
   folders.sort()
   if (folders.length < 2) {
-    throw new EvalError(`${root} has no folders of classes; ImageNet is read from ${split}/CLASS/PICTURE.JPEG.`)
+    throw new EvaluationError(`${root} has no folders of classes; ImageNet is read from ${split}/CLASS/PICTURE.JPEG.`)
   }
   const words = await wordsOf([join(dir, MAPPING), join(dirname(root), MAPPING)])
   const numbers = new Map(folders.map((name, i) => [name, i]))
   const paths = await filesBelow(root, PICTURES)
   const media = paths.map((path) => ({ path, label: numbers.get(basename(dirname(path)))! }))
-  if (media.some(({ label }) => label === undefined)) throw new EvalError(`${root} has pictures outside CLASS folders.`)
-  if (media.length === 0) throw new EvalError(`${root} has no pictures in its folders.`)
-  const labels = folders.map((name) => words.get(name) ?? inWords(name))
+  if (media.some(({ label }) => label === undefined))
+    throw new EvaluationError(`${root} has pictures outside CLASS folders.`)
+  if (media.length === 0) throw new EvaluationError(`${root} has no pictures in its folders.`)
+  const labels = unequal(folders.map((name) => words.get(name) ?? inWords(name)))
   const classes = { labels, template: 'a photo of a {}', isOrdered: true }
   const exam: Classification = { task: 'classification', kind: 'image', media, classes }
   return { exam, missing: [] }
@@ -35,13 +36,20 @@ async function isFolder(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isDirectory() ?? false
 }
 
-/** Class → the first of its words. */
+/** The first of each class's words; all of them where two classes share the first (a crane is a bird and a machine). */
+function unequal(all: readonly string[]): string[] {
+  const first = all.map((words) => words.split(',')[0]!.trim())
+  const isShared = (word: string) => first.indexOf(word) !== first.lastIndexOf(word)
+  return first.map((word, i) => (isShared(word) ? all[i]! : word))
+}
+
+/** Class → its words. */
 async function wordsOf(places: readonly string[]): Promise<Map<string, string>> {
   for (const path of places) {
     const text = await readFile(path, 'utf8').catch(() => undefined)
     if (text === undefined) continue
     const lines = text.split('\n').filter((line) => line.includes(' '))
-    return new Map(lines.map((line) => [line.split(' ', 1)[0]!, line.slice(line.indexOf(' ')).split(',')[0]!.trim()]))
+    return new Map(lines.map((line) => [line.split(' ', 1)[0]!, line.slice(line.indexOf(' ')).trim()]))
   }
   return new Map()
 }

@@ -5,7 +5,7 @@
  *                "sentences": [{"raw": "A man with a red helmet …"}, …]}, …], "dataset": "coco"}
  */
 import { z } from 'zod'
-import { EvalError } from '../eval-error.ts'
+import { EvaluationError } from '../evaluation-error.ts'
 import type { Asked, DataSet, Retrieval } from './data-set.ts'
 import { firstOf, MediaFolder, readJson } from './files.ts'
 
@@ -22,7 +22,7 @@ const Karpathy = z.object({
 async function read(file: string, dir: string, split: string): Promise<Asked> {
   const { images } = await readJson(await firstOf(dir, file), Karpathy)
   const own = images.filter((image) => image.split === split)
-  if (own.length === 0) throw new EvalError(`${file} has no picture of the split '${split}'.`)
+  if (own.length === 0) throw new EvaluationError(`${file} has no picture of the split '${split}'.`)
   const folder = await MediaFolder.open(dir, 'image')
   const exam: Retrieval = { task: 'retrieval', kind: 'image', media: [], texts: [] }
   for (const { filename, sentences } of own) {

@@ -11,7 +11,7 @@
 import { z } from 'zod'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import { readPickle } from '../../checkpoint/pickle.ts'
-import { EvalError } from '../eval-error.ts'
+import { EvaluationError } from '../evaluation-error.ts'
 import type { Box } from '../metrics.ts'
 import type { Asked, DataSet, Grounding } from './data-set.ts'
 import { checked, firstOf, MediaFolder, readAnnotations, readJson } from './files.ts'
@@ -33,14 +33,14 @@ const Instances = z.object({
   annotations: z.array(z.object({ id: z.int(), bbox: z.tuple([z.number(), z.number(), z.number(), z.number()]) })),
 })
 
-/** @throws EvalError if it is no pickle of refs */
+/** @throws EvaluationError if it is no pickle of refs */
 export async function readRefs(path: string): Promise<z.infer<typeof Refs>> {
   const bytes = await readAnnotations(path)
   try {
     return checked(asJson(readPickle(bytes, { maxOperations: MAX_OPERATIONS, oldProtocols: true })), Refs, path)
   } catch (cause) {
     if (!(cause instanceof CheckpointError)) throw cause
-    throw new EvalError(`${path} cannot be read. ${cause.message}`, { cause })
+    throw new EvaluationError(`${path} cannot be read. ${cause.message}`, { cause })
   }
 }
 
@@ -54,7 +54,7 @@ function asJson(value: unknown): unknown {
 async function read(dir: string, split: string, by: readonly string[]): Promise<Asked> {
   const refs = await readRefs(await firstOf(dir, ...by.map((author) => `refs(${author}).p`)))
   const own = refs.filter((ref) => ref.split === split)
-  if (own.length === 0) throw new EvalError(`The refs in ${dir} have none of the split '${split}'.`)
+  if (own.length === 0) throw new EvaluationError(`The refs in ${dir} have none of the split '${split}'.`)
   const { images, annotations } = await readJson(await firstOf(dir, 'instances.json'), Instances)
   const names = new Map(images.map(({ id, file_name }) => [id, file_name]))
   const boxes = new Map(annotations.map(({ id, bbox }) => [id, bbox]))
@@ -63,7 +63,7 @@ async function read(dir: string, split: string, by: readonly string[]): Promise<
   for (const { ann_id, image_id, sentences } of own) {
     const [name, bbox] = [names.get(image_id), boxes.get(ann_id)]
     if (name === undefined || bbox === undefined) {
-      throw new EvalError(`instances.json in ${dir} lacks the picture ${image_id} or the annotation ${ann_id}.`)
+      throw new EvaluationError(`instances.json in ${dir} lacks the picture ${image_id} or the annotation ${ann_id}.`)
     }
     const path = folder.find(name)
     if (path === undefined) continue

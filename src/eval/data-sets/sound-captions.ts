@@ -13,7 +13,11 @@ async function readAudioCaps(dir: string, split: string): Promise<Asked> {
   const rows = await readCsv(path, ['audiocap_id', 'youtube_id', 'start_time', 'caption'])
   const folder = await MediaFolder.open(dir, 'audio')
   const exam: Retrieval = { task: 'retrieval', kind: 'audio', media: [], texts: [] }
-  const clips = Map.groupBy(rows, ({ youtube_id, start_time }) => `${youtube_id}_${start_time}`)
+  const clips = new Map<string, typeof rows>()
+  for (const row of rows) {
+    const clip = `${row.youtube_id}_${row.start_time}`
+    clips.set(clip, [...(clips.get(clip) ?? []), row])
+  }
   for (const [clip, captions] of clips) {
     const { youtube_id } = captions[0]!
     const numbers = captions.map(({ audiocap_id }) => audiocap_id)

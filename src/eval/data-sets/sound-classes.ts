@@ -6,7 +6,7 @@
  *   FSD50K (Fonseca et al. 2020), FSD50K.ground_truth/eval.csv: fname,labels,mids; vocabulary.csv, no heading: number, label, mid
  */
 import { join } from 'node:path'
-import { EvalError } from '../eval-error.ts'
+import { EvaluationError } from '../evaluation-error.ts'
 import type { Asked, Classification, DataSet, Tagging } from './data-set.ts'
 import { firstOf, inWords, MediaFolder, readCsv } from './files.ts'
 
@@ -16,7 +16,7 @@ const TEMPLATE = 'This is a sound of {}'
 async function readEsc50(dir: string, split: string): Promise<Asked> {
   const rows = await readCsv(join(dir, 'meta', 'esc50.csv'), ['filename', 'fold', 'target', 'category'])
   const own = split === 'full' ? rows : rows.filter(({ fold }) => `fold${fold}` === split)
-  if (own.length === 0) throw new EvalError(`esc50.csv has no sound of the split '${split}'.`)
+  if (own.length === 0) throw new EvaluationError(`esc50.csv has no sound of the split '${split}'.`)
   const labels: string[] = []
   for (const { target, category } of rows) labels[Number(target)] ??= inWords(category)
   const folder = await MediaFolder.open(dir, 'audio')
@@ -37,7 +37,7 @@ async function readVggSound(dir: string, split: string): Promise<Asked> {
   const path = await firstOf(dir, 'vggsound.csv')
   const rows = await readCsv(path, ['id', 'start', 'label', 'split'], { hasHeading: false })
   const own = rows.filter((row) => row.split === split)
-  if (own.length === 0) throw new EvalError(`vggsound.csv has no clip of the split '${split}'.`)
+  if (own.length === 0) throw new EvaluationError(`vggsound.csv has no clip of the split '${split}'.`)
   const labels = [...new Set(rows.map(({ label }) => label))].sort()
   const numbers = new Map(labels.map((label, i) => [label, i]))
   const folder = await MediaFolder.open(dir, 'audio')
@@ -75,7 +75,7 @@ async function readFsd50k(dir: string, split: string): Promise<Asked> {
 
 function numberOf(label: string, numbers: ReadonlyMap<string, number>): number {
   const number = numbers.get(label)
-  if (number === undefined) throw new EvalError(`The label '${label}' of FSD50K is not in vocabulary.csv.`)
+  if (number === undefined) throw new EvaluationError(`The label '${label}' of FSD50K is not in vocabulary.csv.`)
   return number
 }
 
