@@ -65,8 +65,9 @@ export async function evaluateDataSet(dataSet: DataSet, folder: string, flags: D
 function assertComplete({ missing }: Asked, { skipMissing }: DataSetFlags): void {
   if (missing.length === 0 || skipMissing) return
   const some = missing.slice(0, NAMED).join(', ')
+  const count = missing.length === 1 ? 'A file' : `${missing.length} files`
   throw new EvaluationError(
-    `${missing.length} files that the annotations name are not there, such as ${some}. ` +
+    `${count} that the annotations name ${missing.length === 1 ? 'is' : 'are'} not there: ${some}${missing.length > NAMED ? ', …' : '.'} ` +
       'Get them, or say --skip-missing to measure without them: the figures are then not those of the data set.',
   )
 }
@@ -111,7 +112,10 @@ async function measured({ dataSet, split, dir, exam, client, flags }: Measuring)
     signal,
     concurrency: countOf('--concurrency', flags.concurrency, 64),
     skipsBad: flags.skipMissing ?? false,
-    onProgress: (more) => bar.update((done += more)),
+    onProgress: (more) => {
+      done += more
+      bar.update(done)
+    },
     leftOut: new Map(),
   }
   try {

@@ -27,7 +27,8 @@ export function notesOf({ rows, leftOut }: Result, isLimited: boolean): string[]
   if (isLimited) notes.push('Only the first part was asked (--limit): not comparable.')
   if (leftOut.length > 0) {
     const some = leftOut.slice(0, 5).map(({ file, reason }) => `  ${file}: ${reason}`)
-    notes.push(`${leftOut.length} files were left out, so the figures are not comparable:`, ...some)
+    const count = leftOut.length === 1 ? '1 file was' : `${leftOut.length} files were`
+    notes.push(`${count} left out, so the figures are not comparable:`, ...some)
     if (leftOut.length > some.length) notes.push(`  and ${leftOut.length - some.length} more; --json lists all.`)
   }
   return notes
