@@ -6,7 +6,7 @@ import { dict, op, pickle } from '../unit/checkpoint/builders.ts'
 
 /** Files of text or bytes by their path below `dir`; `media` are copies of sample files. */
 async function write(dir: string, files: Record<string, string | Uint8Array>, media: Record<string, string> = {}) {
-  const samples = join(dir, '.samples')
+  const samples = join(dir, '.samples') // hidden: no reader looks there
   await writeSampleMedia(samples)
   for (const [path, content] of Object.entries(files)) {
     await mkdir(dirname(join(dir, path)), { recursive: true })
