@@ -1,5 +1,5 @@
 // Starts the built service with its samples on an empty data folder and writes docs/playground/*.png:
-// `npm run build && node playground/screenshots.mjs`. Needs Chromium (CHROMIUM_PATH, or where Debian puts it).
+// `npm run build && node playground/screenshots.mjs [FOLDER]`. Needs Chromium (CHROMIUM_PATH, or where Debian puts it).
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -11,7 +11,7 @@ import sharp from 'sharp'
 import { readEmoji, twemojiPicture } from '../dist/samples/artwork.js'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const OUT = join(ROOT, 'docs/playground')
+const OUT = process.argv[2] ?? join(ROOT, 'docs/playground')
 const MAX_BYTES = 300_000
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true }
 const GROUND = '#f4f7ee'
@@ -61,7 +61,7 @@ function shots(scenePicture) {
     await page.getByRole('searchbox', { name: 'Words' }).fill('church')
     await page.getByRole('button', { name: '+ Part' }).click()
     await page.getByRole('button', { name: 'More of church' }).click()
-    await page.getByRole('checkbox', { name: 'Pictures' }).check()
+    await page.getByRole('checkbox', { name: 'Pictures', exact: true }).check()
     await page.getByText(/hits in/).waitFor()
   }
   const map = async (page, url) => {
