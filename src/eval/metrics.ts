@@ -84,11 +84,18 @@ export function bootstrapped<T>(
 
 export const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length
 
-/** Cosine of two unit vectors. */
+/** Cosine of two unit vectors. Four sums side by side, as one would wait for itself: it is what ranking COCO consists of. */
 export function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0
-  for (let d = 0; d < a.length; d++) sum += a[d]! * b[d]!
-  return sum
+  let [s0, s1, s2, s3] = [0, 0, 0, 0]
+  let d = 0
+  for (; d + 3 < a.length; d += 4) {
+    s0 += a[d]! * b[d]!
+    s1 += a[d + 1]! * b[d + 1]!
+    s2 += a[d + 2]! * b[d + 2]!
+    s3 += a[d + 3]! * b[d + 3]!
+  }
+  for (; d < a.length; d++) s0 += a[d]! * b[d]!
+  return s0 + s1 + (s2 + s3)
 }
 
 /** How many candidates are as near to the query as the right one or nearer: a tie counts against it. */
