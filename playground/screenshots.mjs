@@ -1,5 +1,5 @@
 // Starts the built service with its samples on an empty data folder and writes docs/playground/*.png:
-// `npm run build && node playground/screenshots.mjs`. Needs Chromium (CHROMIUM_PATH, or where Debian puts it).
+// `npm run build && node playground/screenshots.mjs [FOLDER]`. Needs Chromium (CHROMIUM_PATH, or where Debian puts it).
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -11,8 +11,8 @@ import sharp from 'sharp'
 import { readEmoji, twemojiPicture } from '../dist/samples/artwork.js'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const OUT = join(ROOT, 'docs/playground')
-const MAX_BYTES = 400_000
+const OUT = process.argv[2] ?? join(ROOT, 'docs/playground')
+const MAX_BYTES = 300_000
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true }
 const GROUND = '#f4f7ee'
 const DESK = { viewport: { width: 1240, height: 860 } }
@@ -61,7 +61,7 @@ function shots(scenePicture) {
     await page.getByRole('searchbox', { name: 'Words' }).fill('church')
     await page.getByRole('button', { name: '+ Part' }).click()
     await page.getByRole('button', { name: 'More of church' }).click()
-    await page.getByRole('checkbox', { name: 'Pictures' }).check()
+    await page.getByRole('checkbox', { name: 'Pictures', exact: true }).check()
     await page.getByText(/hits in/).waitFor()
   }
   const map = async (page, url) => {
@@ -69,13 +69,22 @@ function shots(scenePicture) {
     await page.getByText('214 items of 214').waitFor()
     await page.locator('.plot [data-kind="audio"]').nth(12).click()
   }
-  const look = async (page, url) => {
+  const showScene = async (page, url) => {
     await page.goto(`${url}/#/look`)
     const [chooser] = await Promise.all([
       page.waitForEvent('filechooser'),
       page.getByRole('button', { name: 'Picture or sound…' }).click(),
     ])
     await chooser.setFiles({ name: 'scene.png', mimeType: 'image/png', buffer: scenePicture })
+  }
+  const ground = async (page, url) => {
+    await showScene(page, url)
+    await page.getByRole('textbox', { name: 'Phrases, between commas' }).fill('the house, the tree, the car')
+    await page.getByRole('button', { name: 'Point at them' }).click()
+    await page.getByRole('list', { name: 'Boxes' }).waitFor()
+  }
+  const look = async (page, url) => {
+    await showScene(page, url)
     await page.getByRole('button', { name: 'Draw them' }).click()
     await page.getByRole('list', { name: 'Classes found' }).waitFor()
     await page.getByRole('textbox', { name: 'Labels, between commas' }).fill('house, tree, car, guitar, pizza')
@@ -86,6 +95,7 @@ function shots(scenePicture) {
   return {
     'search-light': { screen: DESK, draw: search },
     'search-dark': { screen: { ...DESK, colorScheme: 'dark' }, draw: search },
+    'grounding-light': { screen: { viewport: { width: 1240, height: 960 } }, draw: ground },
     'look-light': { screen: { viewport: { width: 1240, height: 960 } }, draw: look },
     'map-dark': { screen: { ...DESK, colorScheme: 'dark' }, draw: map },
     'search-phone': { screen: PHONE, draw: pizza },

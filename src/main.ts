@@ -22,6 +22,7 @@ const TOLD_PLAINLY = [
   'ServiceError',
   'TransferError',
   'DownloadError',
+  'EvaluationError',
 ]
 
 /** What the system refused (no such file, no room) says itself what is wrong. */

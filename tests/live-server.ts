@@ -14,8 +14,15 @@ export interface LiveServer {
   stop(): Promise<void>
 }
 
-/** @param args more flags of `serve` */
-export async function startServer(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<LiveServer> {
+/**
+ * @param args more flags of `serve`
+ * @param ready what it says when it is as it should be
+ */
+export async function startServer(
+  args: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {},
+  ready = ADDRESS,
+): Promise<LiveServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'onepeace-live-'))
   const child = spawn(process.execPath, [PROGRAM, 'serve', '--port', '0', '--data', dataDir, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -29,15 +36,16 @@ export async function startServer(args: readonly string[] = [], env: NodeJS.Proc
     }
     await rm(dataDir, { recursive: true, force: true })
   }
-  return { url: await addressOf(child), dataDir, stop }
+  return { url: await addressOf(child, ready), dataDir, stop }
 }
 
-async function addressOf(child: ChildProcess): Promise<string> {
+const ADDRESS = /http:\/\/[\d.:]+/
+
+async function addressOf(child: ChildProcess, ready: RegExp): Promise<string> {
   let said = ''
   for await (const chunk of child.stdout!) {
     said += chunk
-    const url = /http:\/\/[\d.:]+/.exec(said)?.[0]
-    if (url) return url
+    if (ready.test(said)) return ADDRESS.exec(said)![0]
   }
   throw new Error(`The service did not start: ${said}`)
 }

@@ -7,6 +7,9 @@
  * dict). Any other name, any other opcode and any other call is an error that names it. Nothing of the file is executed,
  * and time and memory are bounded by the length of the input.
  *
+ * Data sets of Python 2's time (refs of RefCOCO) are pickles too, in protocols 0 and 1, which no checkpoint is in: they are read
+ * where the caller says so, with the values of `pickle-text.ts`.
+ *
  *   80 02                      PROTO 2
  *   7d 71 00                   EMPTY_DICT, BINPUT 0 (memo[0] = the dict)
  *   58 05 00 00 00 m o d e l   BINUNICODE "model"
@@ -14,7 +17,7 @@
  *   28 … 74 51 … 52            MARK … TUPLE BINPERSID … REDUCE: a storage by its key, a tensor over it
  *   73 2e                      SETITEM, STOP
  *
- * Reference: CPython Lib/pickletools.py (opcodes, protocols 2 to 5). The names are in `pickle-names.ts`.
+ * Reference: CPython Lib/pickletools.py (opcodes, protocols 0 to 5). The names are in `pickle-names.ts`.
  */
 import { CheckpointError } from './checkpoint-error.ts'
 import {
@@ -28,6 +31,7 @@ import {
   type PickleValue,
   storageOf,
 } from './pickle-names.ts'
+import { floatOf, integerOf, textOfEscapes, textOfRepr } from './pickle-text.ts'
 
 /** A pickle of the largest checkpoint, optimiser state included, takes some 300,000 operations. */
 const MAX_OPERATIONS = 2_000_000
@@ -36,13 +40,21 @@ const MAX_MARKS = 1000
 /** The longest whole number torch writes is its 10-byte magic number. */
 const MAX_INTEGER_BYTES = 255
 const MAX_NAME_BYTES = 256
+/** Of a string in protocol 0: a sentence, escaped. */
+const MAX_LINE_BYTES = 65_536
+
+export interface PickleLimits {
+  maxOperations?: number
+  /** Whether protocols 0 and 1 are read as well. */
+  oldProtocols?: boolean
+}
 
 /**
  * The value a pickle describes.
  * @throws CheckpointError naming what the pickle asked for beyond data, or saying how it is damaged
  */
-export function readPickle(bytes: Uint8Array): PickleValue {
-  return new Interpreter(bytes).run()
+export function readPickle(bytes: Uint8Array, limits: PickleLimits = {}): PickleValue {
+  return new Interpreter(bytes, limits).run()
 }
 
 /** The stack machine; what each opcode does with it is in the table below. */
@@ -54,22 +66,36 @@ class Interpreter {
   private readonly marked: PickleValue[][] = []
   readonly memo = new Map<number, PickleValue>()
 
-  constructor(private readonly bytes: Uint8Array) {
+  constructor(
+    private readonly bytes: Uint8Array,
+    private readonly limits: PickleLimits,
+  ) {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
   run(): PickleValue {
-    if (this.uint8() !== 0x80) throw damaged('it does not begin with a protocol number of 2 or more')
-    const protocol = this.uint8()
-    if (protocol < 2 || protocol > 5) throw damaged(`it is of protocol ${protocol}, not 2 to 5`)
-    for (let operations = 0; operations < MAX_OPERATIONS; operations++) {
+    const { maxOperations = MAX_OPERATIONS } = this.limits
+    const isOld = this.start()
+    for (let operations = 0; operations < maxOperations; operations++) {
       const opcode = this.uint8()
       if (opcode === 0x2e) return this.result()
-      const act = OPCODES.get(opcode)
+      const act = OPCODES.get(opcode) ?? (isOld ? TEXT_OPCODES.get(opcode) : undefined)
       if (!act) throw new CheckpointError(refusedOpcode(opcode))
       act(this)
     }
-    throw damaged(`it takes more than ${MAX_OPERATIONS} operations`)
+    throw damaged(`it takes more than ${maxOperations} operations`)
+  }
+
+  /** Past the protocol number, which protocols 0 and 1 do not have. @returns whether it is one of these */
+  private start(): boolean {
+    if (this.bytes[0] !== 0x80) {
+      if (this.limits.oldProtocols) return true
+      throw damaged('it does not begin with a protocol number of 2 or more')
+    }
+    this.take(1)
+    const protocol = this.uint8()
+    if (protocol < 2 || protocol > 5) throw damaged(`it is of protocol ${protocol}, not 2 to 5`)
+    return false
   }
 
   private result(): PickleValue {
@@ -187,11 +213,20 @@ class Interpreter {
 
   /** A name, up to the newline. */
   line(): string {
+    return Buffer.from(this.rawLine(MAX_NAME_BYTES)).toString('utf8')
+  }
+
+  /** A value of protocol 0, up to the newline; a byte a character. */
+  textLine(): string {
+    return Buffer.from(this.rawLine(MAX_LINE_BYTES)).toString('latin1')
+  }
+
+  private rawLine(maxBytes: number): Uint8Array {
     const end = this.bytes.indexOf(0x0a, this.at)
-    if (end < 0 || end - this.at > MAX_NAME_BYTES) throw damaged('a name in it does not end')
-    const name = this.text(end - this.at)
+    if (end < 0 || end - this.at > maxBytes) throw damaged('a name in it does not end')
+    const line = this.raw(end - this.at)
     this.at++
-    return name
+    return line
   }
 
   /** Little-endian two's complement; a bigint only where a number could not hold it. */
@@ -255,6 +290,17 @@ const OPCODES: ReadonlyMap<number, Action> = new Map<number, Action>([
   [0x81, (m) => m.newObject()], // NEWOBJ
   [0x62, (m) => m.build()], // BUILD
   [0x51, (m) => m.push(storageOf(m.pop()))], // BINPERSID
+])
+
+/** What only protocols 0 and 1 have. */
+const TEXT_OPCODES: ReadonlyMap<number, Action> = new Map<number, Action>([
+  [0x53, (m) => m.push(textOfRepr(m.textLine()))], // STRING
+  [0x56, (m) => m.push(textOfEscapes(m.textLine()))], // UNICODE
+  [0x49, (m) => m.push(integerOf(m.textLine()))], // INT
+  [0x4c, (m) => m.push(integerOf(m.textLine()))], // LONG
+  [0x46, (m) => m.push(floatOf(m.textLine()))], // FLOAT
+  [0x70, (m) => m.memo.set(Number(integerOf(m.textLine())), m.top())], // PUT
+  [0x67, (m) => m.push(m.recall(Number(integerOf(m.textLine()))))], // GET
 ])
 
 /** Opcodes that a pickle may not use, by the names of pickletools. */

@@ -1,107 +1,51 @@
-/** `onepeace eval nano`: serves the default model from an empty data folder and runs its benchmark over HTTP. */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { dirname, join, relative } from 'node:path'
-import { SingleBar } from 'cli-progress'
-import { openBundle } from '../bundle/open.ts'
-import { ConfigError, loadConfig } from '../config.ts'
-import { type Findings, runBenchmark } from '../eval/nano/benchmark.ts'
-import type { OnProgress } from '../eval/nano/embedder.ts'
-import { drawFigures } from '../eval/nano/figures/draw.ts'
-import { readMaterial } from '../eval/nano/material.ts'
-import { asText, type BenchmarkReport, type Image, writeReport } from '../eval/nano/report.ts'
-import { readSplits, type Splits } from '../eval/nano/splits.ts'
-import { buildApp } from '../http/app.ts'
-import { renderDrawing } from '../media/image.ts'
-import { twemojiFile, twemojiPicture } from '../samples/artwork.ts'
-import { openModel, openServices } from './compose.ts'
+/** `onepeace eval`: the default model's benchmark, or a data set of the paper. Without a name it lists them. */
+import { ConfigError } from '../config.ts'
+import { DATA_SETS } from '../eval/data-sets/catalog.ts'
+import { didYouMean } from '../terminal/closest.ts'
+import { printJson } from '../terminal/print.ts'
+import { asTable } from '../terminal/table.ts'
+import type { DataSetFlags } from './eval-data-set.ts'
+import type { NanoFlags } from './eval-nano.ts'
 
-export interface EvalFlags {
-  model?: string
-  /** Folder that `python -m training.material.benchmark` wrote. */
-  material?: string
-  json?: boolean
-  /** Markdown file whose part between the markers is replaced. */
-  report?: string
-  /** Folder to draw the model card's pictures into. */
-  figures?: string
-}
+export type EvalFlags = NanoFlags & DataSetFlags
 
-const PICTURE_PX = 128
-
-/** @throws ConfigError if there is no such benchmark */
-export async function evaluate(benchmark: string, flags: EvalFlags): Promise<void> {
-  if (benchmark !== 'nano') throw new ConfigError(`There is no benchmark '${benchmark}'; the only one is nano.`)
-  const bar = new SingleBar({ format: '{step} {bar} {value}/{total}', clearOnComplete: true })
-  let current: string | undefined
-  const onProgress: OnProgress = (step, done, total) => {
-    if (step !== current) bar.start(total, 0, { step })
-    current = step
-    bar.update(done)
+/** @throws ConfigError if there is no such benchmark, and what measuring throws */
+export async function evaluate(name: string | undefined, dir: string | undefined, flags: EvalFlags): Promise<void> {
+  if (name === undefined) return list(flags)
+  if (name === 'nano') {
+    if (dir !== undefined) throw new ConfigError('The benchmark nano makes its own data; it takes no folder.')
+    refuse(flags, 'nano serves its model itself, and is asked as a whole', OF_DATA_SETS)
+    return (await import('./eval-nano.ts')).evaluateNano(flags)
   }
-  const splits = await readSplits()
-  const { report, ...findings } = await measureNano({ splits, ...flags, onProgress }).finally(() => bar.stop())
-  console.log(flags.json ? JSON.stringify(report, null, 2) : asText(report))
-  const drawn = flags.figures === undefined ? [] : await writeFigures(flags.figures, splits, findings)
-  const { report: file } = flags
-  if (file === undefined) return
-  const images = drawn.map(({ path, alt }) => ({ path: relative(dirname(file), path).replaceAll('\\', '/'), alt }))
-  await writeReport(file, report, images)
-}
-
-async function writeFigures(dir: string, splits: Splits, { space, overlays }: Findings): Promise<Image[]> {
-  await mkdir(dir, { recursive: true })
-  const images: Image[] = []
-  for (const { name, alt, svg } of await drawFigures({ space, overlays, splits, artwork })) {
-    const path = join(dir, `${name}.png`)
-    await writeFile(path, await renderDrawing(svg))
-    images.push({ path, alt })
+  const dataSet = DATA_SETS.find((each) => each.name === name)
+  const names = ['nano', ...DATA_SETS.map((each) => each.name)]
+  if (!dataSet) {
+    throw new ConfigError(`There is no benchmark '${name}'.${didYouMean(name, names)} There are: ${names.join(', ')}.`)
   }
-  return images
-}
-
-export interface MeasureOptions {
-  splits: Splits
-  model?: string
-  material?: string
-  onProgress?: OnProgress
-}
-
-/** Serves a bundle from an empty data folder and measures it over a socket; its heads, which have no route yet, in this process. */
-export async function measureNano(options: MeasureOptions): Promise<Findings & { report: BenchmarkReport }> {
-  const { splits, model, onProgress } = options
-  const material = options.material === undefined ? undefined : await readMaterial(options.material)
-  const dataDir = await mkdtemp(join(tmpdir(), 'onepeace-eval-'))
-  const config = loadConfig({ data: dataDir, model })
-  const services = await openServices(config)
-  const app = await buildApp({ ...config, keys: undefined }, services)
-  const { heads, close } = await openModel(config)
-  const specs = (await openBundle(config.modelDir)).manifest.heads ?? []
-  try {
-    const url = await app.listen({ host: '127.0.0.1', port: 0, listenTextResolver: () => '' })
-    const findings = await runBenchmark({ url, splits, picture, material, heads, specs, onProgress })
-    const { name, sha256 } = services.models.info
-    const { rows, notMeasured } = findings
-    return { ...findings, report: { model: { name, sha256 }, rows, notMeasured } }
-  } finally {
-    await close()
-    await app.close()
-    await services.close()
-    await rm(dataDir, { recursive: true, force: true })
+  if (dir === undefined) {
+    throw new ConfigError(
+      `Name the folder of ${dataSet.title}: onepeace eval ${name} FOLDER. It holds ${dataSet.layout}.`,
+    )
   }
+  refuse(flags, 'the benchmark nano alone has such', OF_NANO)
+  return (await import('./eval-data-set.ts')).evaluateDataSet(dataSet, dir, flags)
 }
 
-/** An emoji's drawing as SVG source. */
-async function artwork(hexcode: string): Promise<string> {
-  return readFile(existing(hexcode, twemojiFile(hexcode)), 'utf8')
+const OF_NANO = ['material', 'report', 'figures'] as const
+const OF_DATA_SETS = ['split', 'head', 'template', 'limit', 'skipMissing', 'plot', 'url', 'data'] as const
+
+/** A flag that would be ignored is a misunderstanding. */
+function refuse(flags: EvalFlags, why: string, names: readonly (keyof EvalFlags)[]): void {
+  const given = names.filter((name) => flags[name] !== undefined)
+  if (given.length === 0) return
+  const said = given.map((name) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`).join(', ')
+  throw new ConfigError(`Leave out ${said}: ${why}.`)
 }
 
-async function picture(hexcode: string): Promise<Uint8Array> {
-  return existing(hexcode, await twemojiPicture(hexcode, PICTURE_PX))
-}
-
-function existing<T>(hexcode: string, drawing: T | undefined): T {
-  if (drawing === undefined)
-    throw new Error(`@twemoji/svg has no drawing ${hexcode}, which training/splits.json names.`)
-  return drawing
+function list({ json }: { json?: boolean | undefined }): void {
+  const rows = DATA_SETS.map(({ name, title, splits, layout }) => ({ name, title, splits, layout }))
+  if (json) return void printJson(rows)
+  const nano = ['nano', '', 'the default model, on what it never saw; makes its own data']
+  const others = rows.map(({ name, splits, layout }) => [name, splits.join(', '), layout])
+  console.log(asTable(['name', 'splits', 'its folder holds'], [nano, ...others]))
 }

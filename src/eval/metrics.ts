@@ -31,6 +31,28 @@ export function recalls(ks: readonly number[], ranks: readonly number[], candida
   })
 }
 
+/** Chance that among `k` of `candidates` drawn at random is one of the `right` ones. */
+export function chanceOfHit(k: number, right: number, candidates: number): number {
+  let miss = 1
+  for (let drawn = 0; drawn < k && miss > 0; drawn++) miss *= Math.max(0, 1 - right / (candidates - drawn))
+  return 1 - miss
+}
+
+/**
+ * Area under the steps of precision over recall: Σ (R_n − R_{n−1}) P_n over the distinct scores from the highest, as scikit-learn's
+ * `average_precision_score` has it. NaN where nothing is right.
+ */
+export function averagePrecision(scores: readonly number[], isRight: readonly boolean[]): number {
+  const order = [...scores.keys()].sort((a, b) => scores[b]! - scores[a]!)
+  let [hits, area] = [0, 0]
+  for (let from = 0, to = 0; from < order.length; from = to) {
+    const before = hits
+    for (; to < order.length && scores[order[to]!] === scores[order[from]!]; to++) hits += isRight[order[to]!] ? 1 : 0
+    area += ((hits - before) * hits) / to
+  }
+  return area / hits
+}
+
 /** Wilson's score interval for `hits` of `trials`, 95 % (E. B. Wilson 1927). */
 export function wilson(hits: number, trials: number): Interval {
   const z = 1.959964
@@ -62,11 +84,18 @@ export function bootstrapped<T>(
 
 export const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length
 
-/** Cosine of two unit vectors. */
+/** Cosine of two unit vectors. Four sums side by side, as one would wait for itself: it is what ranking COCO consists of. */
 export function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0
-  for (let d = 0; d < a.length; d++) sum += a[d]! * b[d]!
-  return sum
+  let [s0, s1, s2, s3] = [0, 0, 0, 0]
+  let d = 0
+  for (; d + 3 < a.length; d += 4) {
+    s0 += a[d]! * b[d]!
+    s1 += a[d + 1]! * b[d + 1]!
+    s2 += a[d + 2]! * b[d + 2]!
+    s3 += a[d + 3]! * b[d + 3]!
+  }
+  for (; d < a.length; d++) s0 += a[d]! * b[d]!
+  return s0 + s1 + (s2 + s3)
 }
 
 /** How many candidates are as near to the query as the right one or nearer: a tie counts against it. */

@@ -20,19 +20,28 @@ npx() { [ "$1" = onepeace ] || { command npx "$@"; return; }; shift; node "${ROO
 curl() { command curl -sS --fail-with-body "$@"; }
 `
 
+/** What `serve --samples` says last. */
+const ALL_IN = /Try it yourself/
+
 export class PageRun {
   readonly dir: string
   readonly #url: string
+  readonly #env: NodeJS.ProcessEnv
   readonly #stop: () => Promise<void>
 
-  private constructor(dir: string, url: string, stop: () => Promise<void>) {
+  private constructor(dir: string, { url, dataDir }: { url: string; dataDir: string }, stop: () => Promise<void>) {
     this.dir = dir
     this.#url = url
+    const plain = Object.entries(process.env).filter(([name]) => !/^(ONEPEACE|QDRANT|OTEL|ENCODER)_/.test(name))
+    this.#env = { ...Object.fromEntries(plain), HOME: dir, ONEPEACE_URL: url, ONEPEACE_DATA: dataDir }
     this.#stop = stop
   }
 
-  /** @param pageDir folder of the page, whose own modules its blocks may import */
-  static async start(pageDir: string): Promise<PageRun> {
+  /**
+   * @param pageDir folder of the page, whose own modules its blocks may import
+   * @param serve flags of its service; with `--samples` they are all in
+   */
+  static async start(pageDir: string, serve: readonly string[] = []): Promise<PageRun> {
     const dir = await mkdtemp(join(tmpdir(), 'onepeace-docs-'))
     await writeSampleMedia(dir)
     await symlink(join(ROOT, 'node_modules'), join(dir, 'node_modules'))
@@ -40,8 +49,8 @@ export class PageRun {
     for (const name of await modulesIn(pageDir)) {
       await writeFile(join(dir, name.replace(/\.ts$/, '.js')), compiled(await readFile(join(pageDir, name), 'utf8')))
     }
-    const { url, stop } = await startServer()
-    return new PageRun(dir, url, stop)
+    const { url, dataDir, stop } = await startServer(serve, {}, serve.includes('--samples') ? ALL_IN : undefined)
+    return new PageRun(dir, { url, dataDir }, stop)
   }
 
   async stop(): Promise<void> {
@@ -55,8 +64,7 @@ export class PageRun {
     const here = source.replaceAll(/http:\/\/(127\.0\.0\.1|localhost):8080/g, this.#url)
     const address = this.#url.replace('http://', '')
     const program = here.replaceAll(/\b(127\.0\.0\.1|localhost):8080/g, address)
-    if (language === 'json') for (const { text } of blocks) JSON.parse(text)
-    else if (language === 'sh') await this.#execute('bash', ['-c', SHELL + program])
+    if (language === 'sh') await this.#execute('bash', ['-c', SHELL + program])
     else if (language === 'python') await this.#execute(PYTHON!, ['-c', program])
     else if (language === 'ts') {
       const path = join(this.dir, 'page.js')
@@ -66,7 +74,7 @@ export class PageRun {
   }
 
   async #execute(command: string, args: string[]): Promise<void> {
-    const child = spawn(command, args, { cwd: this.dir, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(command, args, { cwd: this.dir, env: this.#env, stdio: ['ignore', 'pipe', 'pipe'] })
     const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
     if (code !== 0) throw new Error(`Exit ${code}.\n${out}\n${err}`)
   }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { measureNano } from '../../src/commands/eval.ts'
+import { measureNano } from '../../src/commands/eval-nano.ts'
 import { type BenchmarkReport, tasksOf, withReport } from '../../src/eval/nano/report.ts'
 import { readSplits } from '../../src/eval/nano/splits.ts'
 

@@ -8,6 +8,7 @@ import { setTimeout } from 'node:timers/promises'
 import { OnepeaceClient } from 'onepeace-client'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { onepeace, PROGRAM, startOnepeace } from '../command-line.ts'
+import { blocksOf } from '../docs/blocks.ts'
 import { type LiveServer, startServer } from '../live-server.ts'
 import { writeSampleMedia } from '../sample-media.ts'
 
@@ -30,11 +31,11 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true })
 })
 
-/** The commands of the page, but for the installation. */
+/** The commands of the page, but for those that are not run: the installation, and what never ends. */
 async function commandsOf(page: string): Promise<string[]> {
-  const text = await readFile(new URL(`../../docs/${page}`, import.meta.url), 'utf8')
-  const blocks = [...text.matchAll(/^```sh\n(.*?)^```/gms)].flatMap(([, block]) => block!.trim().split('\n'))
-  return blocks.filter((line) => line !== 'npm ci')
+  const blocks = blocksOf(await readFile(new URL(`../../docs/${page}`, import.meta.url), 'utf8'))
+  const run = blocks.filter(({ language, notRun, isHidden }) => language === 'sh' && !notRun && !isHidden)
+  return run.flatMap(({ text }) => text.trim().split('\n'))
 }
 
 it('does what docs/first-search.md says, in an empty folder and without a service', { timeout: SLOW }, async () => {
@@ -53,6 +54,37 @@ it('does what docs/first-search.md says, in an empty folder and without a servic
   expect(filtered).toMatch(/^score.*\n0\.\d+ +image +dog\.png\n$/)
   expect(exported).toMatch(/^backup: 5 items of files/)
   expect(copied).toMatch(/^copy: 5 added, 0 failed/)
+})
+
+it("takes three commands at most from the README to the first search in one's own folder", {
+  timeout: SLOW,
+}, async () => {
+  const readme = blocksOf(await readFile(new URL('../../README.md', import.meta.url), 'utf8'))
+  const commands = readme
+    .filter(({ language, isHidden }) => language === 'sh' && !isHidden)
+    .flatMap(({ text }) => text.trim().split('\n'))
+  const search = commands.findIndex((line) => /^npx onepeace search /.test(line))
+  const own = commands.slice(0, search + 1).flatMap((line) => line.split(' && '))
+  // `npm start` serves samples; whoever wants the own folder searched does without.
+  const needed = own.filter((command) => command !== 'npm start')
+  expect(needed).toEqual([
+    'npm ci',
+    expect.stringMatching(/^npx onepeace import /),
+    expect.stringMatching(/^npx onepeace search /),
+  ])
+  const home = join(dir, 'newcomer')
+  await mkdir(join(home, 'clone'), { recursive: true })
+  await writeSampleMedia(join(home, 'pictures'))
+  const shell = `npx() { shift; "${process.execPath}" "${PROGRAM}" "$@"; }\n`
+  const env = { PATH: process.env.PATH, HOME: home, ...NOWHERE }
+  const stdio: StdioOptions = ['ignore', 'pipe', 'pipe']
+  const said = needed
+    .slice(1)
+    .map((line) =>
+      execFileSync('bash', ['-c', shell + line], { cwd: join(home, 'clone'), env, encoding: 'utf8', stdio }),
+    )
+  expect(said[0]).toMatch(/^files: 5 added, 0 failed/)
+  expect(said[1]).toMatch(/^score +kind +id.*\n0\.\d+ +image +dog\.png\n/)
 })
 
 it('asks the service whose address is given, and goes on where a killed import was', { timeout: SLOW }, async () => {

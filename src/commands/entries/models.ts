@@ -1,6 +1,6 @@
 /** Models: how one comes to be, and how good it is. */
 import type { ConvertFlags } from '../convert.ts'
-import { type CommandEntry, JSON_OUT, MODEL, type Option } from './entry.ts'
+import { type CommandEntry, JSON_OUT, type Option, SERVICE } from './entry.ts'
 
 const area = 'Models'
 
@@ -59,17 +59,39 @@ export const MODEL_COMMANDS: readonly CommandEntry[] = [
   },
   {
     area,
-    usage: 'eval <benchmark>',
-    description: "run a benchmark; `nano` is the default model's, over HTTP, on what it never saw",
-    examples: ['eval nano', 'eval nano --json'],
-    options: [
-      MODEL,
-      ['--material <dir>', 'what `python -m training.material.benchmark --out <dir>` wrote; more is measured with it'],
-      JSON_OUT,
-      ['--report <file>', 'put the report between the markers of a Markdown file, e.g. docs/nano.md'],
-      ['--figures <dir>', 'draw the pictures of the model card into a folder, e.g. docs/nano'],
+    usage: 'eval [benchmark] [folder]',
+    description: "measure a model on the paper's data sets, or the default one on its own; without a name, list them",
+    details:
+      "Reads a data set's own annotation files and prints the paper's metrics beside the paper's figures. What is answered is " +
+      'kept in --work, so that after an interruption the same command goes on. `nano` is the default model on what it never ' +
+      'saw; it takes no folder.',
+    examples: [
+      'eval',
+      'eval coco ~/data/coco --plot coco.svg',
+      'eval refcoco ~/data/refcoco --split testA --head refcoco --url http://127.0.0.1:8080',
+      'eval esc50 ~/data/ESC-50 --limit 200 --json',
+      'eval nano',
     ],
-    run: async (benchmark: never, flags: never) => (await import('../eval.ts')).evaluate(benchmark, flags),
+    options: [
+      ['--split <name>', 'part of the data set; each has one that is taken where none is named'],
+      ['--head <name>', "one of the model's heads; without one, classes are asked zero-shot"],
+      ['--template <words>', 'zero-shot: sentence around a label, with {} in its place'],
+      ['--limit <number>', 'only the first files or questions, for a quick look'],
+      ['--skip-missing', 'go on without files that are not there or cannot be read; the figures then say so'],
+      ['--work <dir>', 'folder that keeps what is answered', 'eval'],
+      ['--concurrency <number>', 'requests at once', '8'],
+      ['--plot <file>', 'draw the figures, .svg or .png'],
+      JSON_OUT,
+      ...SERVICE,
+      [
+        '--material <dir>',
+        'nano: what `python -m training.material.benchmark --out <dir>` wrote; more is measured with it',
+      ],
+      ['--report <file>', 'nano: put the report between the markers of a Markdown file, e.g. docs/nano.md'],
+      ['--figures <dir>', 'nano: draw the pictures of the model card into a folder, e.g. docs/nano'],
+    ],
+    run: async (benchmark: never, folder: never, flags: never) =>
+      (await import('../eval.ts')).evaluate(benchmark, folder, flags),
   },
   {
     area,

@@ -124,10 +124,17 @@ describe('a broken pickle', () => {
     }
   })
 
+  it('of a protocol before 2 is refused, where the caller does not ask for such', () => {
+    expect(() => readPickle(ascii("(lp0\nS'a'\na."))).toThrow('a protocol number of 2 or more')
+    expect(readPickle(ascii("(lp0\nS'a'\na."), { oldProtocols: true })).toEqual(['a'])
+    expect(() => readPickle(Buffer.concat([op.start, ascii('I1\n.')]), { oldProtocols: true })).toThrow('0x49')
+    expect(() => readPickle(ascii('cos\nsystem\n.'), { oldProtocols: true })).toThrow('"os.system"')
+  })
+
   it('gives a value or a CheckpointError whatever its bytes', () => {
     const attempt = (data: Uint8Array) => {
       try {
-        readPickle(data)
+        readPickle(data, { oldProtocols: true })
       } catch (error) {
         expect(error).toBeInstanceOf(CheckpointError)
       }
@@ -135,6 +142,11 @@ describe('a broken pickle', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 80 }), (tail) => attempt(Buffer.concat([op.start, tail]))),
       { seed: 1, numRuns: 2000 },
+    )
+    const old = fc.array(fc.constantFrom(...`()0IFSVLlpgdats.N'"1e\\ux\n`), { maxLength: 60 })
+    fc.assert(
+      fc.property(old, (chars) => attempt(ascii(chars.join('')))),
+      { seed: 1, numRuns: 5000 },
     )
     const flip = fc.tuple(fc.nat(whole.length - 1), fc.nat(255))
     const mutate = fc.property(fc.array(flip, { minLength: 1, maxLength: 4 }), (flips) => {

@@ -27,6 +27,8 @@ it('is described in docs/cli.md, a section a command (`vitest -u` writes it)', a
   )
   const intro = `# The command line
 
+<!-- nothing to run: made from the program's help; its tests hold it to that -->
+
 Made from the program's own help, which \`onepeace COMMAND --help\` shows. In a clone of the repository the program is \`npx onepeace\`.
 Results go to standard output, as JSON with \`--json\`; everything else goes to standard error. The exit code is 0 if all went well.
 
