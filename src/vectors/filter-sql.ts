@@ -35,9 +35,12 @@ function rangeSql({ key, range }: Range): string {
   const [from, to] = [sortable(low), sortable(high)]
   const number = SEPARATOR + numberPrefix(key)
   // What follows goes on with a separator, the least of all characters there are.
-  const first = `split_part(facts, ${sqlString(number)}, 2) BETWEEN ${sqlString(from)} AND ${sqlString(to + AFTER)}`
-  const any = `regexp_like(facts, ${sqlString(escaped(number) + between(from, to))})`
-  return `(${first} OR (${has(manyFact(JSON.stringify(key)))} AND ${any}))`
+  const first = `split_part(facts, ${sqlString(number)}, 2)`
+  const isAbove = `${first} >= ${sqlString(from)}`
+  // The upper bound first: SQL looks at the second only where few rows pass, and `from 0` and the like are passed by all.
+  const isWithin = high === Infinity ? isAbove : `(${first} <= ${sqlString(to + AFTER)} AND ${isAbove})`
+  const isAnyWithin = `regexp_like(facts, ${sqlString(escaped(number) + between(from, to))})`
+  return `(${isWithin} OR (${has(manyFact(JSON.stringify(key)))} AND ${isAnyWithin}))`
 }
 
 /** Greater than the separator. */

@@ -67,8 +67,9 @@ export class LanceVectorStore implements MaintainedStore {
     })
   }
 
-  async listCollections(): Promise<Collection[]> {
-    const open = await Promise.all((await this.names()).map((name) => this.#find(name)))
+  async listCollections(isWanted: (name: string) => boolean = () => true): Promise<Collection[]> {
+    const names = (await this.names()).filter(isWanted)
+    const open = await Promise.all(names.map((name) => this.#find(name)))
     return Promise.all(open.filter((collection) => collection !== undefined).map((collection) => collection.info()))
   }
 

@@ -44,8 +44,9 @@ export class QdrantVectorStore implements MaintainedStore {
     return { ...collection, itemCount: 0 }
   }
 
-  async listCollections(): Promise<Collection[]> {
-    const found = await Promise.all((await this.catalog.names()).map((name) => this.getCollection(name)))
+  async listCollections(isWanted: (name: string) => boolean = () => true): Promise<Collection[]> {
+    const names = (await this.catalog.names()).filter(isWanted)
+    const found = await Promise.all(names.map((name) => this.getCollection(name)))
     return found.filter((each) => each !== undefined)
   }
 

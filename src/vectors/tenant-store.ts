@@ -44,10 +44,9 @@ export class TenantVectorStore implements VectorStore {
   }
 
   async listCollections(): Promise<Collection[]> {
-    const all = await this.#store.listCollections()
-    const isOwn = ({ name }: Collection) =>
+    const isOwn = (name: string) =>
       name.startsWith(this.#prefix) && !name.slice(this.#prefix.length).includes(SEPARATOR)
-    return all.filter(isOwn).map((collection) => this.#bare(collection))
+    return (await this.#store.listCollections(isOwn)).map((collection) => this.#bare(collection))
   }
 
   async getCollection(name: string): Promise<Collection | undefined> {
