@@ -98,7 +98,7 @@ export function loadConfig(
     qdrantUrl: qdrantUrlOf(env.QDRANT_URL || undefined, wrong),
     qdrantApiKey: env.QDRANT_API_KEY || undefined,
     qdrantQuantization: quantizationOf(env.QDRANT_QUANTIZATION || 'none', wrong),
-    media: mediaOf(env.MEDIA_URL || undefined, wrong),
+    media: mediaOf(env, wrong),
     keys: keysOf(env, wrong),
     encoderUrls: Object.freeze(encoderUrlsOf(env, wrong)),
     encoderSecret: secretOf(env.ENCODER_SECRET || undefined, wrong),
@@ -198,14 +198,16 @@ function qdrantUrlOf(text: string | undefined, wrong: string[]): string | undefi
   return text
 }
 
-function mediaOf(text: string | undefined, wrong: string[]): MediaLocation | undefined {
-  const location = text === undefined ? undefined : mediaLocationOf(text)
-  if (text !== undefined && location === undefined)
+function mediaOf({ MEDIA_URL, ...env }: NodeJS.ProcessEnv, wrong: string[]): MediaLocation | undefined {
+  const location = MEDIA_URL ? mediaLocationOf(MEDIA_URL) : undefined
+  if (MEDIA_URL && location === undefined)
     wrong.push(
       'MEDIA_URL must be like s3://bucket/prefix, with ?endpoint=http://127.0.0.1:9000 for a server that is not AWS ' +
         '(also region=… and path_style=0 or 1), or like file:///mnt/media.',
     )
-  return location
+  if (location?.kind !== 's3' || location.endpoint === undefined) return location
+  // A server that is not AWS has no regions, and yet signatures name one.
+  return { ...location, region: location.region ?? (env.AWS_REGION || env.AWS_DEFAULT_REGION || 'us-east-1') }
 }
 
 function keysOf({ ONEPEACE_KEYS, ONEPEACE_KEYS_FILE }: NodeJS.ProcessEnv, wrong: string[]): Config['keys'] {

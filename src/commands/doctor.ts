@@ -10,6 +10,7 @@ import { qdrantFinding } from '../doctor/qdrant.ts'
 import { printJson } from '../terminal/print.ts'
 import { asBytes } from '../terminal/table.ts'
 import { inspectDataDir } from './data-dir.ts'
+import { sharedFiles } from './files.ts'
 import { urlOf } from './listening.ts'
 import { isRunning } from './with-service.ts'
 
@@ -36,6 +37,7 @@ async function examine(config: Config): Promise<Finding[]> {
     await diskFinding(dataDir),
     model,
     qdrantUrl === undefined ? await folderFinding(dataDir) : await qdrantFinding(qdrantUrl, qdrantApiKey),
+    ...(config.media ? [await mediaFinding(config.media)] : []),
     await keysFinding(config),
     await portFinding(config, () => isRunning(urlOf({ host, port }))),
   ]
@@ -63,6 +65,17 @@ async function folderFinding(dir: string): Promise<Finding> {
     return ok('store', isOurs ? `embedded, in ${dir}${user}` : `embedded; ${dir} will be made`)
   } catch (error) {
     return fail('store', (error as Error).message, 'Choose another folder with --data, or make it writable.')
+  }
+}
+
+async function mediaFinding(media: NonNullable<Config['media']>): Promise<Finding> {
+  const place = media.kind === 's3' ? `the bucket ${media.bucket}` : media.dir
+  try {
+    if (media.kind === 'folder') await access(media.dir, constants.W_OK)
+    else await (await sharedFiles(media)).blobs.ready()
+    return ok('originals', `in ${place}, with those of other services`)
+  } catch (error) {
+    return fail('originals', (error as Error).message, 'Mend MEDIA_URL, or what it names.')
   }
 }
 

@@ -1,7 +1,7 @@
 /** Keys, whom the address lets in, and whether the port is free. */
 import { stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { keyFileOf, readKeys } from '../auth/key-file.ts'
+import { keyFileOf, parseKeys, readKeys } from '../auth/key-file.ts'
 import { isLoopback } from '../http/plugins/loopback-guard.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 
@@ -10,13 +10,16 @@ interface Where {
   port: number
   dataDir: string
   noAuth: boolean
+  /** Where the keys are, if not in the data folder. */
+  keys?: { text: string } | { file: string } | undefined
 }
 
 /** As `serve` decides it. */
-export async function keysFinding({ host, dataDir, noAuth }: Where): Promise<Finding> {
-  const path = keyFileOf(dataDir)
+export async function keysFinding({ host, dataDir, noAuth, keys: given }: Where): Promise<Finding> {
+  const path = given === undefined ? keyFileOf(dataDir) : 'file' in given ? given.file : 'ONEPEACE_KEYS'
   try {
-    const keys = await readKeys(path)
+    const keys = given && 'text' in given ? parseKeys(given.text, path) : await readKeys(path)
+    if (given && keys === undefined) return fail('keys', `there is no file ${path}`, 'Mend ONEPEACE_KEYS_FILE.')
     if (noAuth && !isLoopback(host)) {
       return warn(
         'keys',
@@ -29,8 +32,8 @@ export async function keysFinding({ host, dataDir, noAuth }: Where): Promise<Fin
       const advice = 'Make one with `onepeace keys create`; without, `serve` refuses this address.'
       return fail('keys', `none, and ${host} is reached from other machines`, advice)
     }
-    const others = (await stat(path)).mode & 0o077
-    if (others !== 0) return warn('keys', `${path} may be read by others`, `Say: chmod 600 ${path}`)
+    const others = given === undefined && (await stat(path)).mode & 0o077
+    if (others) return warn('keys', `${path} may be read by others`, `Say: chmod 600 ${path}`)
     return ok('keys', keys.length === 1 ? 'one' : String(keys.length))
   } catch (error) {
     return fail('keys', (error as Error).message, `Repair ${path}, or move it away and make new keys.`)

@@ -91,7 +91,7 @@ export async function buildApp(config: AppConfig, deps: AppDeps): Promise<Fastif
   registerDeadline(app)
   registerAuthentication(app, config.host, config.keys)
   await registerRateLimit(app, config.rateLimit)
-  registerAdmission(app, config.admission ?? DEFAULT_ADMISSION, config.limits.maxRequestBytes)
+  registerAdmission(app, config.admission ?? DEFAULT_ADMISSION, longestBody(config.limits))
   registerSizeCheck(app)
   // biome-ignore lint/suspicious/noExplicitAny: a decorator must be declared before it has a value
   app.decorateRequest('checked', null as any)
@@ -184,6 +184,11 @@ function registerSizeCheck(app: FastifyInstance): void {
     if (Number(request.headers['content-length'] ?? 0) <= bodyLimit) return
     throw new HttpProblem('payload-too-large', `The body is larger than the ${bodyLimit} bytes this service takes.`)
   })
+}
+
+/** Of those that are held in memory as a whole. */
+function longestBody({ maxRequestBytes, maxUploadBytes }: Limits): number {
+  return Math.max(maxRequestBytes, maxUploadBytes)
 }
 
 function formLimits({ maxRequestBytes, maxTexts, maxInputs, maxTextChars, maxMetadataBytes }: Limits) {

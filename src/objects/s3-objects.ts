@@ -197,6 +197,7 @@ export class S3Objects implements ObjectStore {
     if (statusOf(error) === 403 || error.name === 'CredentialsProviderError')
       return `the credentials do not open ${this.#name} (${error.name})`
     if (error.name === 'AbortError' || error.name === 'TimeoutError') return `${this.#name} does not answer in time`
+    if (error.message === 'Region is missing') return `no region is named for ${this.#name} (AWS_REGION)`
     const { code = error.name } = error as NodeJS.ErrnoException
     return `${this.#name} cannot be reached (${statusOf(error) ?? code})`
   }

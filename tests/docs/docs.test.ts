@@ -14,6 +14,7 @@ const PAGES = [
   'docs/searching.md',
   'docs/retries.md',
   'docs/imports.md',
+  'docs/media.md',
   'docs/errors.md',
   'sdk/typescript/README.md',
   'sdk/python/README.md',

@@ -3,6 +3,8 @@
  * has. Once with originals in a shared folder, once with them in a bucket.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openModel } from '../../src/commands/compose.ts'
+import { loadConfig } from '../../src/config.ts'
 import { wav } from '../api/harness.ts'
 import { dataUrl, png } from '../api/pictures.ts'
 import { BUCKET, CREDENTIALS, S3_SERVER, type S3Server, startS3Server } from '../s3-server.ts'
@@ -20,7 +22,7 @@ describe.each(places)('API ×2, encoder ×2, originals in %s', (place) => {
   beforeAll(async () => {
     s3 = isBucket ? await startS3Server() : undefined
     const mediaUrl = s3 && `s3://${BUCKET}/fleet?endpoint=${s3.endpoint}`
-    fleet = await startFleet({ ...(mediaUrl && { mediaUrl }), env: CREDENTIALS, workers: 0, queueUrl: null })
+    fleet = await startFleet({ ...(mediaUrl && { mediaUrl }), env: CREDENTIALS })
   })
   afterAll(async () => {
     await fleet?.stop()
@@ -52,6 +54,29 @@ describe.each(places)('API ×2, encoder ×2, originals in %s', (place) => {
       answers.push(JSON.stringify(json.data))
     }
     expect(new Set(answers).size).toBe(1)
+  })
+
+  it('embeds as the model in a process of its own does, bit for bit', async () => {
+    const local = await openModel(loadConfig({}, {}))
+    const content = [
+      { kind: 'text' as const, text: 'a dog on the beach', weight: 1 },
+      { kind: 'media' as const, bytes: picture, weight: 1 },
+      { kind: 'media' as const, bytes: wav(2), weight: 1 },
+    ]
+    const here = await local.content.encodeAll(content.map((part) => [part]))
+    await local.close()
+    const base64 = here.map(({ vector }) =>
+      Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64'),
+    )
+    const input = [
+      'a dog on the beach',
+      image(picture),
+      { type: 'input_audio', input_audio: { data: wav(2).toString('base64') } },
+    ]
+    for (let n = 0; n < 4; n++) {
+      const { json } = await post('/v1/embeddings', { input, encoding_format: 'base64' })
+      expect(json.data.map(({ embedding }: { embedding: string }) => embedding)).toEqual(base64)
+    }
   })
 
   it('keeps texts, pictures and sounds, and finds them from either', async () => {
@@ -133,6 +158,31 @@ describe.each(places)('API ×2, encoder ×2, originals in %s', (place) => {
       .map((line) => JSON.parse(line).status)
     expect(results).toEqual(lines.map(() => 201))
     expect((await next('/v1/collections/lines/items?limit=1000')).json.items).toHaveLength(40)
+  })
+
+  it('takes an import here, and tells there how far the workers are', async (test) => {
+    test.skip(!fleet.processes.has('redis'), 'needs redis-server')
+    const bytes = png(12, 34)
+    const { json: upload } = await post('/v1/uploads', { bytes: bytes.length, media_type: 'image/png' })
+    await call(new URL(upload.url, fleet.urls[0]).href, {
+      method: 'PUT',
+      headers: upload.headers,
+      body: bytes as never,
+    })
+    await post('/v1/collections', { name: 'imported' })
+    const lines: object[] = Array.from({ length: 60 }, (_, i) => ({ id: `n${i}`, input: `words number ${i}` }))
+    lines.push({ id: 'ahead', input: { type: 'upload', upload: { id: upload.id } } }, { id: 'blank', input: ' ' })
+    const headers = { 'content-type': 'application/x-ndjson' }
+    const body = lines.map((line) => JSON.stringify(line)).join('\n')
+    const { status, json: job } = await next('/v1/collections/imported/imports', { method: 'POST', body, headers })
+    expect(status).toBe(202)
+    await expect
+      .poll(async () => (await next(`/v1/jobs/${job.id}`)).json, { timeout: 60_000 })
+      .toMatchObject({ state: 'completed', counts: { total: 62, succeeded: 61, failed: 1 } })
+    expect((await next('/v1/collections/imported')).json.items).toBe(61)
+    expect((await next('/v1/collections/imported/items/ahead/media')).bytes.equals(bytes)).toBe(true)
+    const { errors } = (await next(`/v1/jobs/${job.id}/errors`)).json
+    expect(errors).toMatchObject([{ line: 61, id: 'blank', error: { code: 'unprocessable-content' } }])
   })
 
   it('replaces and deletes for both', async () => {

@@ -50,6 +50,51 @@ it('takes the address of a Qdrant server, and does not repeat a wrong one, which
   }
 })
 
+it('takes a place for the files of several services: a bucket or a folder', () => {
+  const of = (MEDIA_URL: string, env = {}) => loadConfig({}, { MEDIA_URL, ...env }).media
+  expect(of('')).toBeUndefined()
+  expect(of('file:///mnt/media')).toEqual({ kind: 'folder', dir: '/mnt/media' })
+  const bucket = {
+    kind: 's3',
+    bucket: 'photos-2026',
+    prefix: '',
+    endpoint: undefined,
+    region: undefined,
+    pathStyle: false,
+  }
+  expect(of('s3://photos-2026')).toEqual(bucket)
+  expect(of('s3://photos-2026/some/prefix/?region=eu-central-1')).toEqual({
+    ...bucket,
+    prefix: 'some/prefix',
+    region: 'eu-central-1',
+  })
+  const endpoint = 'http://127.0.0.1:9000'
+  const other = { ...bucket, endpoint, pathStyle: true, region: 'us-east-1' }
+  expect(of(`s3://photos-2026?endpoint=${endpoint}`)).toEqual(other)
+  expect(of(`s3://photos-2026?endpoint=${endpoint}`, { AWS_REGION: 'here' })).toEqual({ ...other, region: 'here' })
+  expect(of(`s3://photos-2026?endpoint=${endpoint}&path_style=0`)).toEqual({ ...other, pathStyle: false })
+  for (const wrong of [
+    '/mnt/media',
+    'file://host/media',
+    'https://bucket.s3.amazonaws.com',
+    's3://Big_Bucket',
+    's3://user:secret@bucket',
+    's3://bucket/.hidden',
+    's3://bucket?endpoint=127.0.0.1',
+    's3://bucket?secret=1',
+  ]) {
+    expect(() => of(wrong), wrong).toThrow('MEDIA_URL')
+    expect(() => of(wrong)).not.toThrow('secret')
+  }
+})
+
+it('takes keys as text or as a file, not both', () => {
+  expect(loadConfig({}, {}).keys).toBeUndefined()
+  expect(loadConfig({}, { ONEPEACE_KEYS: '{}' }).keys).toEqual({ text: '{}' })
+  expect(loadConfig({}, { ONEPEACE_KEYS_FILE: '/run/keys' }).keys).toEqual({ file: '/run/keys' })
+  expect(() => loadConfig({}, { ONEPEACE_KEYS: '{}', ONEPEACE_KEYS_FILE: '/run/keys' })).toThrow('Only one of')
+})
+
 it('takes proxies as addresses and networks, and nothing else', () => {
   const of = (text: string) => loadConfig({}, { ONEPEACE_TRUSTED_PROXIES: text }).trustedProxies
   expect(of('')).toEqual([])

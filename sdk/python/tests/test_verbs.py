@@ -92,6 +92,23 @@ def test_the_same_picture_as_path_bytes_open_file_and_part(run: Run, media: Path
     run(test)
 
 
+def test_a_file_is_sent_ahead_and_used_wherever_content_goes(run: Run, media: Path) -> None:
+    async def test(client: Any) -> None:
+        path = media / "pizza.png"
+        ahead = await client.upload(path)
+        typed = await client.upload(path.read_bytes(), "image/png")
+        data = (await client.embed([ahead, typed, path, {"content": [{**ahead, "weight": 2}]}]))["data"]
+        for each in data:
+            assert each["embedding"] == data[0]["embedding"]
+        with pytest.raises(TypeError, match="Say what the file is"):
+            await client.upload(path.read_bytes())
+        with pytest.raises(ProblemError) as raised:
+            await client.upload(path, "text/html")
+        assert code_of(raised) == "invalid-request"
+
+    run(test)
+
+
 def test_weighted_parts_make_one_vector(run: Run, media: Path) -> None:
     async def test(client: Any) -> None:
         sound = media / "helicopter.wav"

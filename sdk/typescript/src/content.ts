@@ -73,7 +73,7 @@ function isStream(input: object): input is ReadableStream<Uint8Array> | AsyncIte
 }
 
 /** Streams are read to their end, for a request may have to be sent again. */
-async function blobOf(media: Media): Promise<Blob> {
+export async function blobOf(media: Media): Promise<Blob> {
   if (media instanceof Blob) return media
   if (media instanceof ReadableStream) return new Response(media as ReadableStream<Uint8Array<ArrayBuffer>>).blob()
   if (media instanceof ArrayBuffer || ArrayBuffer.isView(media)) return new Blob([media as Uint8Array<ArrayBuffer>])

@@ -57,12 +57,18 @@ export class Transport {
   /** Every operation of the contract, typed by it, without retries. */
   readonly api: ReturnType<typeof createClient<paths>>
   readonly #defaults: RequestOptions
+  readonly #url: string
+  readonly #headers: Record<string, string>
+  readonly #fetch: (request: Request) => Promise<Response>
 
   constructor({ url = DEFAULT_URL, apiKey, headers, fetch, ...defaults }: ClientOptions) {
     this.#defaults = defaults
+    this.#url = url
+    this.#headers = { ...headers, ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }) }
+    this.#fetch = fetch ?? ((request) => globalThis.fetch(request))
     this.api = createClient<paths>({
       baseUrl: url,
-      headers: { ...headers, ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }) },
+      headers: this.#headers,
       ...(fetch && { fetch }),
     })
   }
@@ -86,9 +92,29 @@ export class Transport {
     }
   }
 
+  /** One attempt to send a file where the service said: elsewhere without the key, or to a path of the service itself. */
+  async put(to: string, headers: Record<string, string>, body: Blob, init: Init): Promise<Answer<true>> {
+    const isElsewhere = /^https?:/.test(to)
+    const own = isElsewhere ? {} : { ...this.#headers, ...init.headers }
+    const url = isElsewhere ? to : this.#url.replace(/\/+$/, '') + to
+    const request = new Request(url, { ...init, method: 'PUT', headers: { ...own, ...headers }, body })
+    const response = await this.#fetch(request)
+    const text = await response.text()
+    return { response, data: true, ...(response.ok ? {} : { error: jsonOf(text) }) }
+  }
+
   /** How often a request is tried again. */
   retriesOf({ maxRetries }: RequestOptions): number {
     return maxRetries ?? this.#defaults.maxRetries ?? DEFAULT_MAX_RETRIES
+  }
+}
+
+/** What a storage answers is often XML. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
   }
 }
 

@@ -31,6 +31,16 @@ const gathered = async <T>(source: AsyncIterable<T>) => {
   return all
 }
 
+it('sends a file ahead, and uses it wherever content goes', async () => {
+  const bytes = await samplePicture('pizza')
+  const ahead = await client.upload(bytes, { mediaType: 'image/png' })
+  const typed = await client.upload(new Blob([new Uint8Array(bytes)], { type: 'image/png' }))
+  const { data } = await client.embed([ahead, typed, bytes, { content: [{ ...ahead, weight: 2 }] }])
+  for (const { embedding } of data) expect(embedding).toEqual(data[0]!.embedding)
+  await expect(client.upload(bytes)).rejects.toThrow('Say what the file is')
+  await expect(client.upload(bytes, { mediaType: 'text/html' })).rejects.toThrow(ProblemError)
+})
+
 it('gives one vector for a text and one each for a list, equal to what the contract answers as numbers', async () => {
   const { data, model, usage } = await client.embed('a dog')
   const { data: plain } = await client.api.POST('/v1/embeddings', { body: { input: 'a dog' } })

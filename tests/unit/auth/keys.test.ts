@@ -110,6 +110,21 @@ it('notices a key made, revoked or damaged after a second, and looks no more oft
   expect(await ring.hasKeys()).toBe(false)
 })
 
+it('takes keys from another file, which has to be there, or from a text', async () => {
+  const elsewhere = join(dir, 'secret.json')
+  await expect(KeyRing.ofFile(elsewhere)).rejects.toThrow('There is no file of keys')
+  const { key, record } = await add()
+  const text = await readFile(path, 'utf8')
+  await writeFile(elsewhere, text)
+  const ring = await KeyRing.ofFile(elsewhere, 0)
+  expect(await ring.find(key)).toEqual(record)
+  await rm(elsewhere)
+  await expect(ring.hasKeys()).rejects.toThrow('There is no file of keys')
+  const fixed = await KeyRing.ofText(text)
+  expect([await fixed.find(key), await fixed.hasKeys()]).toEqual([record, true])
+  await expect((async () => KeyRing.ofText('{'))()).rejects.toThrow('ONEPEACE_KEYS is not a list of keys')
+})
+
 it('makes, lists and revokes keys by command, while the data folder is in use', async () => {
   const out = vi.spyOn(console, 'log').mockImplementation(() => {})
   const told = vi.spyOn(console, 'error').mockImplementation(() => {})

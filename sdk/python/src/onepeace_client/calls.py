@@ -54,6 +54,11 @@ class Call:
     params: Dict[str, Any] = field(default_factory=dict)
     headers: Dict[str, str] = field(default_factory=dict)
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it goes to a storage, which is not to see the key."""
+        return self.path.startswith(("http://", "https://"))
+
     def arguments(self, left_s: Optional[float]) -> Dict[str, Any]:
         """As httpx takes it. `left_s`: seconds the answer may still take."""
         headers = dict(self.headers)

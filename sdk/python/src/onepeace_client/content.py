@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import mimetypes
 import re
 from array import array
 from dataclasses import dataclass
@@ -75,6 +76,14 @@ def body_of(
         fields = [field for index, parts in enumerate(contents) for field in _fields(parts, *names(index))]
         return Body(form=fields + [field for name, value in given.items() for field in _option(name, value)])
     return Body(json={**given, **json_of([_wire_content(parts) for parts in contents])})
+
+
+def file_of(media: Media, media_type: Optional[str]) -> Tuple[bytes, str]:
+    """The bytes, and what they are: as told, or as the name of a path tells."""
+    guessed = mimetypes.guess_type(media.name)[0] if isinstance(media, Path) else None
+    if not (media_type or guessed):
+        raise TypeError('Say what the file is: upload(file, media_type="image/png").')
+    return _read(media), media_type or cast(str, guessed)
 
 
 def content_of(content: Input) -> Content:

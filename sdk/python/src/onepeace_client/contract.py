@@ -45,6 +45,26 @@ class MediaUrl(TypedDict):
     """
 
 
+UploadId: TypeAlias = str
+
+
+class Upload(TypedDict):
+    """
+    A picture or sound that was sent ahead, see `/v1/uploads`.
+    """
+
+    id: UploadId
+
+
+class UploadPart(TypedDict):
+    type: Literal['upload']
+    upload: Upload
+    """
+    A picture or sound that was sent ahead, see `/v1/uploads`.
+    """
+    weight: NotRequired[Weight]
+
+
 FormFile: TypeAlias = str
 """
 A picture or sound; its bytes tell which.
@@ -324,6 +344,44 @@ class AskResponse(TypedDict):
 CollectionName: TypeAlias = str
 
 
+class UploadRequest(TypedDict):
+    bytes: int
+    """
+    Length of the file; at most `max_upload_bytes` of `/v1/models`.
+    """
+    media_type: str
+    """
+    A picture's or a sound's, which its bytes have to agree with; or `application/x-ndjson`.
+    """
+    sha256: NotRequired[str]
+    """
+    Of the file, if it is known; no other is taken then.
+    """
+
+
+class Upload1(TypedDict):
+    id: UploadId
+    method: Literal['PUT']
+    url: str
+    """
+    Where the file goes: absolute for a bucket, which wants no key; else a path of this service, which wants one.
+    """
+    headers: dict[str, str]
+    """
+    To be sent with the file as they are, besides its length.
+    """
+    bytes: int
+    media_type: str
+    expires_at: str
+    """
+    Until when the file can be sent.
+    """
+    usable_until: str
+    """
+    Until when it can be used.
+    """
+
+
 class CollectionRequest(TypedDict):
     name: CollectionName
     metadata: NotRequired[JsonObject]
@@ -572,6 +630,43 @@ class SearchResponse(TypedDict):
     """
 
 
+class ImportUrl(TypedDict):
+    url: str
+    """
+    A picture or sound; fetched by the worker, within the bounds of `MediaUrl`. Its bytes tell which.
+    """
+    id: NotRequired[ItemId]
+    metadata: NotRequired[JsonObject]
+
+
+class Upload2(TypedDict):
+    """
+    Sent ahead as `application/x-ndjson`; each line is an item.
+    """
+
+    id: UploadId
+
+
+JobState: TypeAlias = Literal['queued', 'running', 'completed', 'failed', 'cancelled']
+"""
+`queued`: nothing is begun. `running`. `completed`: everything was tried; `counts` tells how it went. `failed`: what was asked for with `Prefer: respond-async` met a problem, `error`. `cancelled`.
+"""
+
+
+class Counts(TypedDict):
+    """
+    Lines that are not blank; 1 for what was one request.
+    """
+
+    total: int
+    done: int
+    """
+    Succeeded or failed.
+    """
+    succeeded: int
+    failed: int
+
+
 class HeadDetail(TypedDict):
     name: str
     task: Literal['grounding', 'classification', 'multi-label', 'answering', 'answer-choice', 'pair-reasoning', 'segmentation']
@@ -608,13 +703,17 @@ class Limits(TypedDict):
     For one fetch, redirects included.
     """
     max_metadata_bytes: int
+    max_upload_bytes: int
+    """
+    Of one file that is sent ahead.
+    """
 
 
 class Status(TypedDict):
     status: Literal['live', 'ready']
 
 
-ProblemCode: TypeAlias = Literal['invalid-request', 'unauthenticated', 'forbidden', 'not-found', 'method-not-allowed', 'conflict', 'payload-too-large', 'unsupported-media-type', 'range-not-satisfiable', 'undecodable-media', 'input-too-long', 'media-too-large', 'unsupported-by-model', 'unprocessable-content', 'idempotency-key-reused', 'rate-limited', 'internal', 'overloaded', 'encoder-unavailable', 'vector-store-unavailable', 'deadline-exceeded']
+ProblemCode: TypeAlias = Literal['invalid-request', 'unauthenticated', 'forbidden', 'not-found', 'method-not-allowed', 'conflict', 'payload-too-large', 'unsupported-media-type', 'range-not-satisfiable', 'undecodable-media', 'input-too-long', 'media-too-large', 'unsupported-by-model', 'unprocessable-content', 'idempotency-key-reused', 'rate-limited', 'internal', 'overloaded', 'encoder-unavailable', 'vector-store-unavailable', 'queue-unavailable', 'deadline-exceeded']
 
 
 class Finding(TypedDict):
@@ -685,7 +784,10 @@ class AudioUrlPart(TypedDict):
     weight: NotRequired[Weight]
 
 
-Part: TypeAlias = Union[TextPart, ImageUrlPart, AudioUrlPart, InputAudioPart]
+PicturePart: TypeAlias = Union[ImageUrlPart, UploadPart]
+
+
+Part: TypeAlias = Union[TextPart, ImageUrlPart, AudioUrlPart, InputAudioPart, UploadPart]
 
 
 class WeightedContent(TypedDict):
@@ -732,13 +834,13 @@ class ClassifyRequest(TypedDict):
 
 
 class GroundRequest(TypedDict):
-    image: ImageUrlPart
+    image: PicturePart
     phrases: Labels
     head: NotRequired[HeadName]
 
 
 class SegmentRequest(TypedDict):
-    image: ImageUrlPart
+    image: PicturePart
     head: NotRequired[HeadName]
 
 
@@ -829,6 +931,78 @@ class SearchForm(TypedDict):
     offset: NotRequired[SearchOffset]
     score_threshold: NotRequired[ScoreThreshold]
     include: NotRequired[Include]
+
+
+ImportItem: TypeAlias = Union[ItemRequest, ImportUrl]
+"""
+As for a single item, or with `url` in place of `input`.
+"""
+
+
+class ImportManifest(TypedDict):
+    """
+    Either `items`, or an upload that is NDJSON.
+    """
+
+    items: NotRequired[list[ImportItem]]
+    upload: NotRequired[Upload2]
+    """
+    Sent ahead as `application/x-ndjson`; each line is an item.
+    """
+
+
+class Job(TypedDict):
+    id: str
+    kind: Literal['import', 'embeddings', 'item']
+    state: JobState
+    collection: NotRequired[str]
+    """
+    Where its items go.
+    """
+    created_at: str
+    started_at: NotRequired[str]
+    finished_at: NotRequired[str]
+    counts: Counts
+    """
+    Lines that are not blank; 1 for what was one request.
+    """
+    rate: NotRequired[float]
+    """
+    Lines a second, from the start to now or the end.
+    """
+    result: NotRequired[Union[EmbeddingsResponse, Item]]
+    """
+    What the answer would have been without `Prefer`.
+    """
+    error: NotRequired[Problem]
+
+
+class JobList(TypedDict):
+    jobs: list[Job]
+    next_cursor: NotRequired[str]
+    """
+    Absent on the last page.
+    """
+
+
+class JobError(TypedDict):
+    line: int
+    """
+    Place of the line among those that are not blank.
+    """
+    id: NotRequired[str]
+    """
+    Of the item, if the line gave one.
+    """
+    error: Problem
+
+
+class JobErrorList(TypedDict):
+    errors: list[JobError]
+    next_cursor: NotRequired[str]
+    """
+    Absent on the last page.
+    """
 
 
 class Model(TypedDict):

@@ -9,7 +9,7 @@ import httpx
 from typing_extensions import Self, Unpack
 
 from ..calls import DEFAULT_MAX_RETRIES, DEFAULT_URL, Call, RequestOptions, collection_path, post
-from ..content import Body, FilePart, Input, Media, body_of, vector_of
+from ..content import Body, FilePart, Input, Media, body_of, file_of, vector_of
 from ..contract import (
     AskResponse,
     ClassifyResponse,
@@ -24,7 +24,9 @@ from ..contract import (
     SearchResponse,
     SegmentResponse,
     SimilarityResponse,
+    UploadPart,
 )
+from ..json_object import JsonObject
 from .collections import AsyncCollections
 from .items import AsyncItems
 from .jobs import AsyncJobs
@@ -169,6 +171,21 @@ class AsyncClient:
     async def models(self, **request: Unpack[RequestOptions]) -> ModelList:
         """The loaded model and the limits in force."""
         return cast(ModelList, await self._transport.json(Call("GET", "/v1/models"), request))
+
+    async def upload(
+        self, file: Media, media_type: Optional[str] = None, **request: Unpack[RequestOptions]
+    ) -> UploadPart:
+        """
+        Sends a picture or sound ahead, past the limit of a request's size; with storage in a bucket, past the service. The part
+        that comes back stands for it in any content, for a day.
+
+        :param media_type: such as `image/png`; told by the name of a path if absent
+        """
+        content, kind = file_of(file, media_type)
+        about: JsonObject = {"bytes": len(content), "media_type": kind}
+        upload = await self._transport.json(Call("POST", "/v1/uploads", json=about), request)
+        await self._transport.send(Call("PUT", upload["url"], content=content, headers=upload["headers"]), request)
+        return {"type": "upload", "upload": {"id": upload["id"]}}
 
     async def aclose(self) -> None:
         await self._transport.aclose()

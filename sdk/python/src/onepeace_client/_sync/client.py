@@ -10,7 +10,7 @@ import httpx
 from typing_extensions import Self, Unpack
 
 from ..calls import DEFAULT_MAX_RETRIES, DEFAULT_URL, Call, RequestOptions, collection_path, post
-from ..content import Body, FilePart, Input, Media, body_of, vector_of
+from ..content import Body, FilePart, Input, Media, body_of, file_of, vector_of
 from ..contract import (
     AskResponse,
     ClassifyResponse,
@@ -25,7 +25,9 @@ from ..contract import (
     SearchResponse,
     SegmentResponse,
     SimilarityResponse,
+    UploadPart,
 )
+from ..json_object import JsonObject
 from .collections import Collections
 from .items import Items
 from .transport import Transport
@@ -168,6 +170,19 @@ class Client:
     def models(self, **request: Unpack[RequestOptions]) -> ModelList:
         """The loaded model and the limits in force."""
         return cast(ModelList, self._transport.json(Call("GET", "/v1/models"), request))
+
+    def upload(self, file: Media, media_type: Optional[str] = None, **request: Unpack[RequestOptions]) -> UploadPart:
+        """
+        Sends a picture or sound ahead, past the limit of a request's size; with storage in a bucket, past the service. The part
+        that comes back stands for it in any content, for a day.
+
+        :param media_type: such as `image/png`; told by the name of a path if absent
+        """
+        content, kind = file_of(file, media_type)
+        about: JsonObject = {"bytes": len(content), "media_type": kind}
+        upload = self._transport.json(Call("POST", "/v1/uploads", json=about), request)
+        self._transport.send(Call("PUT", upload["url"], content=content, headers=upload["headers"]), request)
+        return {"type": "upload", "upload": {"id": upload["id"]}}
 
     def close(self) -> None:
         self._transport.close()

@@ -73,7 +73,11 @@ class Transport:
     def _once(self, call: Call, left_s: Optional[float]) -> httpx.Response:
         arguments = call.arguments(left_s)
         arguments["headers"] = {**self._headers, **arguments["headers"]}
-        request = self._http.build_request(call.method, self._url + call.path, **arguments)
+        if call.is_elsewhere:
+            arguments["headers"] = call.headers
+        request = self._http.build_request(
+            call.method, call.path if call.is_elsewhere else self._url + call.path, **arguments
+        )
         return self._http.send(request, stream=True)
 
     def close(self) -> None:
