@@ -30,6 +30,7 @@ from ..contract import (
 from ..json_object import JsonObject
 from .collections import Collections
 from .items import Items
+from .jobs import Jobs
 from .transport import Transport
 
 
@@ -57,6 +58,7 @@ class Client:
         self._transport = Transport(url, api_key, headers, defaults, http)
         self.collections = Collections(self._transport)
         self.items = Items(self._transport)
+        self.jobs = Jobs(self._transport)
 
     def embed(
         self,
