@@ -4,12 +4,10 @@ import { join } from 'node:path'
 import { DEFAULT_TENANT } from '../auth/keys.ts'
 import { BlobStore } from '../blobs/blob-store.ts'
 import { MANIFEST_FILE } from '../bundle/manifest.ts'
-import { type Bundle, bundleHash, openBundle } from '../bundle/open.ts'
+import { type Bundle, bundleHash } from '../bundle/open.ts'
 import type { Config } from '../config.ts'
 import { CachedEncoder } from '../encoder/cached-encoder.ts'
-import type { Encoder, OnBatch } from '../encoder/encoder.ts'
-import { openLocalEncoder } from '../encoder/local-encoder.ts'
-import { openRemoteEncoder } from '../encoder/remote/remote-encoder.ts'
+import type { Encoder } from '../encoder/encoder.ts'
 import { Metrics } from '../http/metrics.ts'
 import type { AppDeps, TenantServices } from '../http/route.ts'
 import { WriteJournal } from '../journal/write-journal.ts'
@@ -39,6 +37,7 @@ import type { VectorStore } from '../vectors/store.ts'
 import { TenantVectorStore } from '../vectors/tenant-store.ts'
 import { maintainBeside, prepareStore } from './at-start.ts'
 import { type DataDir, openDataDir } from './data-dir.ts'
+import { type EncoderConfig, type OpenEncoder, openEncoder } from './open-encoder.ts'
 
 /** What turns contents into vectors and asks heads, without a store: all that `onepeace embed` needs. */
 export interface ModelHalf {
@@ -58,17 +57,16 @@ type QdrantConfig = Pick<Config, 'qdrantUrl' | 'qdrantApiKey' | 'qdrantQuantizat
 /** What `ContentEncoder` and `HeadService` are made of. */
 type ModelDeps = ContentEncoderDeps & Pick<HeadServiceDeps, 'tokenizer'>
 
-type ModelConfig = Pick<Config, 'modelDir' | 'limits' | 'remoteFetch' | 'cache'> &
-  Partial<Pick<Config, 'encoderUrls' | 'encoderSecret'>>
+type ModelConfig = EncoderConfig & Pick<Config, 'limits' | 'remoteFetch' | 'cache'>
 
-/** Returns before the model is loaded; `encoder.ready()` tells when it is. @throws BundleError */
+/** Returns before the model is loaded; `encoder.ready()` tells when it is. @param opened if it is already @throws BundleError */
 export async function openModel(
   config: ModelConfig,
   metrics?: Pick<Metrics, 'batchRan' | 'cacheLookedUp'>,
+  opened?: OpenEncoder,
 ): Promise<ModelHalf> {
-  const { modelDir, limits, remoteFetch, cache } = config
-  const bundle = await openBundle(modelDir)
-  const plain = encoderOf(config, bundle, metrics?.batchRan)
+  const { limits, remoteFetch, cache } = config
+  const { bundle, encoder: plain } = opened ?? (await openEncoder(config, metrics?.batchRan))
   const isCached = cache.maxBytes > 0
   const encoder = isCached ? new CachedEncoder(plain, { ...cache, onLookup: metrics?.cacheLookedUp }) : plain
   const media = new MediaDecoder({ maxPixels: limits.maxImagePixels, maxSeconds: limits.maxAudioSeconds })
@@ -87,13 +85,6 @@ export async function openModel(
       await Promise.allSettled([encoder.close(), media.close(), audio.close()])
     },
   }
-}
-
-/** The model in this process, or as services elsewhere. */
-function encoderOf({ encoderUrls = [], encoderSecret }: ModelConfig, bundle: Bundle, onBatch?: OnBatch): Encoder {
-  if (encoderUrls.length === 0) return openLocalEncoder(bundle.dir, bundle.manifest, { onBatch })
-  const options = { urls: encoderUrls, secret: encoderSecret!, onBatch }
-  return openRemoteEncoder(bundle.manifest, bundleHash(bundle.manifest), options)
 }
 
 /** Joins the parts of the model's half, each call of one a stage of its request; tests give their own. */
@@ -127,10 +118,16 @@ async function timed<T>(call: () => Promise<T>, tell: (tookMs: number) => void):
   }
 }
 
-/** @throws BundleError, DataDirError, DomainError `vector-store-unavailable` */
-export async function openServices(config: Config): Promise<Services> {
-  const metrics = new Metrics({ ofProcess: true })
-  const model = await openModel(config, metrics)
+/**
+ * @param metrics and encoder, where they are at hand already; the encoder is taken over
+ * @throws BundleError, DataDirError, DomainError `vector-store-unavailable`
+ */
+export async function openServices(
+  config: Config,
+  metrics = new Metrics({ ofProcess: true }),
+  opened?: OpenEncoder,
+): Promise<Services> {
+  const model = await openModel(config, metrics, opened)
   try {
     const data = await openDataDir(config.dataDir)
     try {

@@ -12,7 +12,7 @@ const SPARE_BYTES = 64 * 1024 * 1024
 
 export async function serveEncoder(flags: Pick<ConfigFlags, 'host' | 'port' | 'model'>): Promise<void> {
   const config = loadConfig(flags, undefined, { port: '8081' })
-  const { host, port, modelDir, encoderSecret, limits } = config
+  const { host, port, modelDir, encoderSecret, limits, engine } = config
   if (encoderSecret === undefined) {
     throw new ConfigError(
       'Set ENCODER_SECRET, here and where ENCODER_URL is set; make one with `openssl rand -hex 32`.',
@@ -20,7 +20,7 @@ export async function serveEncoder(flags: Pick<ConfigFlags, 'host' | 'port' | 'm
   }
   const { dir, manifest } = await openBundle(modelDir)
   const metrics = new Metrics({ ofProcess: true })
-  const encoder = openLocalEncoder(dir, manifest, { onBatch: metrics.batchRan })
+  const encoder = openLocalEncoder(dir, manifest, { ...engine, onBatch: metrics.batchRan })
   const model = { name: manifest.name, sha256: bundleHash(manifest) }
   const log = (message: string, error: unknown) => console.error(message, error)
   const server = new EncoderServer({

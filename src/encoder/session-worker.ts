@@ -3,18 +3,20 @@
  * script (`#session-worker` of package.json), as a thread cannot be started from a TypeScript source.
  */
 import { parentPort, workerData } from 'node:worker_threads'
+import { standBack } from '../processor.ts'
 import { BundleSessions } from './bundle-sessions.ts'
 import type { EncoderInput, HeadOutput } from './encoder.ts'
 import type { SessionReply, SessionSetup, SessionTask } from './session-protocol.ts'
 import { settleBatch } from './settle-batch.ts'
 
-const { bundleDir, manifest, sessionOptions } = workerData as SessionSetup
+const { bundleDir, manifest, sessionOptions, nice = 0 } = workerData as SessionSetup
+standBack(nice) // before any thread of onnxruntime is started
 const sessions = new BundleSessions(bundleDir, manifest, sessionOptions)
 const port = parentPort!
 
 async function perform(task: SessionTask): Promise<SessionReply> {
   try {
-    await ('head' in task ? sessions.openHead(task.head) : sessions.open())
+    await ('head' in task ? sessions.openHead(task.head) : sessions.open(task.modality))
   } catch (failure) {
     return { outcomes: [], failure: failure as Error }
   }

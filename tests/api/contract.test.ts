@@ -92,7 +92,8 @@ it('serves itself, the model and the limits', async () => {
 
 it('tells live from ready', async () => {
   expect((await call(h.app, { method: 'GET', url: '/livez' })).json()).toEqual({ status: 'live' })
-  expect((await call(h.app, { method: 'GET', url: '/readyz' })).json()).toEqual({ status: 'ready' })
+  const modalities = { text: 'ready', image: 'ready', audio: 'ready' }
+  expect((await call(h.app, { method: 'GET', url: '/readyz' })).json()).toEqual({ status: 'ready', modalities })
   h.encoder.notReady = new Error('no weights')
   const response = await call(h.app, { method: 'GET', url: '/readyz' })
   h.encoder.notReady = undefined
