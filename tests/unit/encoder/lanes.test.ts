@@ -2,7 +2,11 @@ import { expect, it } from 'vitest'
 import type { BundleManifest } from '../../../src/bundle/manifest.ts'
 import { describeLanes, lanesOf } from '../../../src/encoder/lanes.ts'
 
-const manifest = { modalities: ['text', 'image', 'audio'], heads: [{}] } as unknown as BundleManifest
+const manifest = {
+  modalities: ['text', 'image', 'audio'],
+  heads: [{}],
+  files: [{ bytes: 1e9 }],
+} as unknown as BundleManifest
 
 it('gives texts workers of their own, and has the others stand back', () => {
   const [words, media] = lanesOf(manifest, {}, 2)
@@ -25,6 +29,10 @@ it('uses many cores by workers of at most eight threads, unless told otherwise',
   expect(media(4, { workers: 2 })).toEqual([2, 2])
   expect(media(4, { workers: 8 })).toEqual([8, 1])
   expect(media(4, { threads: 1 })).toEqual([4, 1])
+})
+
+it('gives the texts of a tiny model one thread', () => {
+  expect(lanesOf({ ...manifest, files: [] }, {}, 2).map(({ threads }) => threads)).toEqual([1, 2])
 })
 
 it('makes no lane without work', () => {
