@@ -10,7 +10,7 @@ import { NANO } from './service.mjs'
 
 const RUNS = sized(100, 2)
 const bundle = await openBundle(args[0] ?? NANO)
-const encoder = openLocalEncoder(bundle.dir, bundle.manifest,)
+const encoder = openLocalEncoder(bundle.dir, bundle.manifest)
 await encoder.ready()
 
 const noise = (length) => Float32Array.from({ length }, () => Math.random() - 0.5)

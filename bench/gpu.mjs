@@ -13,8 +13,8 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { frameCount, positionsOf } from '../dist/encoder/input-limits.js'
 import { openGraph } from '../dist/encoder/onnx-session.js'
-import { DATA_TYPE } from '../dist/onnx/proto.js'
 import { GraphBuilder } from '../dist/onnx/graph-builder.js'
+import { DATA_TYPE } from '../dist/onnx/proto.js'
 import { args, interleaved, isSmoke, quantile, Report, sized } from './harness.mjs'
 import { operationsPerPosition } from './operations.mjs'
 import { NANO } from './service.mjs'
@@ -40,7 +40,9 @@ const BRANCHES = {
     each: 1,
   },
   text: {
-    inputs: (n) => ({ src_tokens: { dtype: 'int64', dims: [n, TOKENS], data: new BigInt64Array(n * TOKENS).fill(9n) } }),
+    inputs: (n) => ({
+      src_tokens: { dtype: 'int64', dims: [n, TOKENS], data: new BigInt64Array(n * TOKENS).fill(9n) },
+    }),
     item: { modality: 'text', tokenIds: { length: TOKENS } },
     unit: 'tokens/s',
     each: TOKENS,
@@ -70,10 +72,18 @@ try {
       const feeds = inputs(batch)
       const tasks = { branch: () => graph.run(feeds, ['embedding']), matrix: () => product.run({ x: matrix }) }
       const times = await interleaved(ignoringResults(tasks), RUNS, sized(3, 0))
-      report.row(`${modality}, batch ${batch}`, times.branch.map((ms) => (1000 * batch * each) / ms), unit)
+      report.row(
+        `${modality}, batch ${batch}`,
+        times.branch.map((ms) => (1000 * batch * each) / ms),
+        unit,
+      )
       const rate = (count, ms) => count / ms / 1e9 // TFLOP/s
       const matrixRate = rate(CHAIN * 2 * SIDE ** 3, quantile(times.matrix, 0.5))
-      report.figure(`${modality}, batch ${batch}: share of ${matrixRate.toFixed(2)} TFLOP/s`, (100 * rate(batch * operations, quantile(times.branch, 0.5))) / matrixRate, '%')
+      report.figure(
+        `${modality}, batch ${batch}: share of ${matrixRate.toFixed(2)} TFLOP/s`,
+        (100 * rate(batch * operations, quantile(times.branch, 0.5))) / matrixRate,
+        '%',
+      )
     }
     await graph.close()
   }

@@ -23,7 +23,9 @@ export function operationsPerPosition(path) {
   const weightOf = (name) => {
     if (sizes.has(name)) return sizes.get(name)
     const maker = makers.get(name)
-    return maker && ['Cast', 'Transpose', 'DequantizeLinear'].includes(maker.opType) ? weightOf(maker.inputs[0]) : undefined
+    return maker && ['Cast', 'Transpose', 'DequantizeLinear'].includes(maker.opType)
+      ? weightOf(maker.inputs[0])
+      : undefined
   }
   const products = nodes.filter(({ opType }) => PRODUCTS.includes(opType))
   return products.reduce((sum, { inputs }) => sum + 2 * (weightOf(inputs[1]) ?? 0), 0)

@@ -41,26 +41,40 @@ const [{ waveform }] = prepareAudio({ sampleRateHz, channels: [Float32Array.from
 const KINDS = {
   text: {
     input: { modality: 'text', tokenIds: tokenizer.encode(words(1)).tokenIds },
-    bodies: Array.from({ length: 16 }, (_, i) => JSON.stringify({ input: Array.from({ length: 128 }, (_, n) => words(128 * i + n)) })),
+    bodies: Array.from({ length: 16 }, (_, i) =>
+      JSON.stringify({ input: Array.from({ length: 128 }, (_, n) => words(128 * i + n)) }),
+    ),
     perRequest: 128,
     clients: 4,
   },
   image: {
     input: { modality: 'image', width: image.width, height: image.height, data: image.data },
-    bodies: jpegs.map((bytes) => JSON.stringify({ input: Array.from({ length: 16 }, () => ({ type: 'image_url', image_url: { url: `data:image/jpeg;base64,${bytes.toString('base64')}` } })) })),
+    bodies: jpegs.map((bytes) =>
+      JSON.stringify({
+        input: Array.from({ length: 16 }, () => ({
+          type: 'image_url',
+          image_url: { url: `data:image/jpeg;base64,${bytes.toString('base64')}` },
+        })),
+      }),
+    ),
     perRequest: 16,
     clients: 4,
   },
   audio: {
     input: { modality: 'audio', waveform },
-    bodies: [JSON.stringify({ input: { type: 'input_audio', input_audio: { data: wav.toString('base64'), format: 'wav' } } })],
+    bodies: [
+      JSON.stringify({ input: { type: 'input_audio', input_audio: { data: wav.toString('base64'), format: 'wav' } } }),
+    ],
     perRequest: 1,
     clients: 8,
   },
 }
 
 async function bare(modality, { input }, sessions) {
-  const size = Math.max(1, Math.min(MAX_BATCH[modality], Math.floor(MAX_BATCH_POSITIONS / positionsOf(input, manifest))))
+  const size = Math.max(
+    1,
+    Math.min(MAX_BATCH[modality], Math.floor(MAX_BATCH_POSITIONS / positionsOf(input, manifest))),
+  )
   const batch = Array.from({ length: size }, () => input)
   let count = 0
   const began = performance.now()
@@ -103,5 +117,7 @@ report.end()
 async function jpeg(seed) {
   const { default: sharp } = await import('sharp')
   const pixels = Buffer.from(Array.from({ length: 320 * 240 * 3 }, (_, i) => ((i * seed) / 900) % 256))
-  return sharp(pixels, { raw: { width: 320, height: 240, channels: 3 } }).jpeg().toBuffer()
+  return sharp(pixels, { raw: { width: 320, height: 240, channels: 3 } })
+    .jpeg()
+    .toBuffer()
 }

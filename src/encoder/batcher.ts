@@ -182,10 +182,11 @@ export class Batcher<Item, Session, Result = Float32Array> {
   }
 
   private async dispatch(batch: Entry<Item, Result>[], session: Session): Promise<void> {
-    const startedMs = Date.now()
+    const givenMs = Date.now()
     const items = batch.map(({ item }) => item)
     const run = async () => (items.length > 0 ? this.options.run(items, session) : [])
     const [result] = await Promise.allSettled([run()])
+    const startedMs = Math.max(givenMs, this.options.sessions.releasedMs(session)) // it may have had another batch to do first
     this.options.sessions.release(session)
     const tookMs = Date.now() - startedMs
     this.learnSpeed(batch, tookMs)

@@ -19,6 +19,8 @@ export interface Lane {
   threads: number
   /** How far its threads stand back, 0 to 19. */
   nice: number
+  /** Batches that a worker is given at once: with 2 the next is at hand when one is done. */
+  depth: number
 }
 
 export interface LaneOptions {
@@ -33,6 +35,8 @@ export interface LaneOptions {
  * 1.7 ms by one thread and 2.1 ms by two, and meets fewer delays when the cores are busy.
  */
 const TINY_BYTES = 64 * 1024 * 1024
+/** A worker of a tiny model is done in milliseconds, and would wait as long again for a busy main thread to give it the next batch. */
+const TINY_DEPTH = 2
 /** Beyond these a matrix product of our sizes gains little: more cores are worth more as another worker. */
 const MAX_THREADS = 8
 
@@ -44,9 +48,10 @@ export function lanesOf(manifest: BundleManifest, options: LaneOptions = {}, cor
   if (manifest.heads?.length) media.push('head')
   const words: Kind[] = manifest.modalities.includes('text') ? ['text'] : []
   const isTiny = manifest.files.reduce((sum, { bytes }) => sum + bytes, 0) <= TINY_BYTES
+  const depth = isTiny ? TINY_DEPTH : 1
   const lanes: Lane[] = [
-    { name: 'words', kinds: words, workers: 1, threads: isTiny ? 1 : threads, nice: 0 },
-    { name: 'media', kinds: media, workers, threads, nice: MEDIA_NICE },
+    { name: 'words', kinds: words, workers: 1, threads: isTiny ? 1 : threads, nice: 0, depth },
+    { name: 'media', kinds: media, workers, threads, nice: MEDIA_NICE, depth },
   ]
   return lanes.filter(({ kinds }) => kinds.length > 0)
 }

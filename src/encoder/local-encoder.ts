@@ -64,11 +64,11 @@ export function openLocalEncoder(
 
 function startWorkers(bundleDir: string, manifest: BundleManifest, options: LocalEncoderOptions): Workers[] {
   const { executionProviders, prepack = isSmall(manifest) } = options
-  return lanesOf(manifest, options).map(({ kinds, workers, threads, nice }) => {
+  return lanesOf(manifest, options).map(({ kinds, workers, threads, nice, depth }) => {
     const sessionOptions = { intraOpThreads: threads, prepack, ...(executionProviders && { executionProviders }) }
     const start = () => new SessionHost({ bundleDir, manifest, sessionOptions, nice })
     const hosts = Array.from({ length: workers }, start)
-    return { hosts, turns: new Turns(hosts), kinds }
+    return { hosts, turns: new Turns(hosts, depth), kinds }
   })
 }
 

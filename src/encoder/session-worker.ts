@@ -31,9 +31,15 @@ async function perform(task: SessionTask): Promise<SessionReply> {
 const arraysOf = (result: Float32Array | HeadOutput): Float32Array[] =>
   result instanceof Float32Array ? [result] : [result.logits, ...(result.boxes ? [result.boxes] : [])]
 
-port.on('message', async (task: SessionTask) => {
+async function answer(task: SessionTask): Promise<void> {
   const reply = await perform(task)
   const results = reply.outcomes.flatMap((one) => (one.status === 'fulfilled' ? arraysOf(one.value) : []))
   const buffers = results.map(({ buffer }) => buffer as ArrayBuffer)
   port.postMessage(reply, buffers)
+}
+
+/** One task at a time, in their order: the next may lie here already. */
+let last: Promise<void> = Promise.resolve()
+port.on('message', (task: SessionTask) => {
+  last = last.then(() => answer(task))
 })
