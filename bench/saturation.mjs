@@ -42,23 +42,19 @@ const KINDS = {
   text: {
     input: { modality: 'text', tokenIds: tokenizer.encode(words(1)).tokenIds },
     bodies: Array.from({ length: 16 }, (_, i) =>
-      JSON.stringify({ input: Array.from({ length: 128 }, (_, n) => words(128 * i + n)) }),
+      JSON.stringify({ input: Array.from({ length: 16 }, (_, n) => words(16 * i + n)) }),
     ),
-    perRequest: 128,
-    clients: 4,
+    perRequest: 16,
+    clients: 16,
   },
   image: {
     input: { modality: 'image', width: image.width, height: image.height, data: image.data },
-    bodies: jpegs.map((bytes) =>
-      JSON.stringify({
-        input: Array.from({ length: 16 }, () => ({
-          type: 'image_url',
-          image_url: { url: `data:image/jpeg;base64,${bytes.toString('base64')}` },
-        })),
-      }),
-    ),
-    perRequest: 16,
-    clients: 4,
+    bodies: jpegs.map((bytes) => {
+      const url = `data:image/jpeg;base64,${bytes.toString('base64')}`
+      return JSON.stringify({ input: { type: 'image_url', image_url: { url } } })
+    }),
+    perRequest: 1,
+    clients: 32,
   },
   audio: {
     input: { modality: 'audio', waveform },
@@ -66,7 +62,7 @@ const KINDS = {
       JSON.stringify({ input: { type: 'input_audio', input_audio: { data: wav.toString('base64'), format: 'wav' } } }),
     ],
     perRequest: 1,
-    clients: 8,
+    clients: 16,
   },
 }
 

@@ -9,15 +9,16 @@ export class Gate {
   }
 
   async run<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    await this.#enter(signal)
+    await this.enter(signal)
     try {
       return await task()
     } finally {
-      this.#leave()
+      this.leave()
     }
   }
 
-  #enter(signal?: AbortSignal): Promise<void> {
+  /** Resolves when there is room; whoever enters leaves. Rejects with the signal's reason. */
+  enter(signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) return Promise.reject(signal.reason)
     if (this.#free > 0) {
       this.#free--
@@ -37,7 +38,7 @@ export class Gate {
     })
   }
 
-  #leave(): void {
+  leave(): void {
     const next = this.#waiting.shift()
     if (next) next()
     else this.#free++
