@@ -23,7 +23,7 @@ const times = { listening: [], ready: [], resident: [] }
 async function coldStart() {
   const dataDir = await mkdtemp(join(tmpdir(), 'onepeace-bench-'))
   const began = performance.now()
-  const child = spawn(process.execPath, [executable, 'serve', '--port', '0', '--data', dataDir, '--model', bundle], {
+  const child = spawn(executable, ['serve', '--port', '0', '--data', dataDir, '--model', bundle], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const exited = new Promise((done) => child.once('exit', done))

@@ -23,7 +23,7 @@ const report = new Report('encoder-hop', { model: manifest.name })
 const picture = () => ({ modality: 'image', width: 640, height: 480, data: new Uint8Array(640 * 480 * 3).fill(90) })
 
 const children = [1, 2].map(() =>
-  spawn(process.execPath, [executable, 'encoder', '--port', '0'], {
+  spawn(executable, ['encoder', '--port', '0'], {
     env: { ...process.env, ENCODER_SECRET: SECRET },
     stdio: ['ignore', 'pipe', 'inherit'],
   }),

@@ -12,7 +12,7 @@ export const executable = fileURLToPath(new URL('../bin/onepeace.js', import.met
 /** `measure(url, pid)` against a fresh service, which is stopped afterwards. @param env variables beside those of this process */
 export async function withService(measure, { bundle = NANO, env = {} } = {}) {
   const dataDir = await mkdtemp(join(tmpdir(), 'onepeace-bench-'))
-  const child = spawn(process.execPath, [executable, 'serve', '--port', '0', '--data', dataDir, '--model', bundle], {
+  const child = spawn(executable, ['serve', '--port', '0', '--data', dataDir, '--model', bundle], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
