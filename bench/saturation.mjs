@@ -3,11 +3,12 @@
  *
  *   npm run build && node bench/saturation.mjs [bundle] [seconds of each turn]
  *
- * The bare session runs full batches of prepared inputs in this process, one after the other, with the threads that the service
- * uses. The service gets the same inputs as a client has them, words, JPEGs of 320 × 240, WAVs of 5 s, from a process of its own, on
+ * The bare session runs full batches of prepared inputs in this process, one after the other, with the threads and the priority that
+ * the service gives it. The service gets the same inputs as a client has them, words, JPEGs of 320 × 240, WAVs of 5 s, from a process of its own, on
  * the same cores. Turns of both alternate.
  */
 import { readFile } from 'node:fs/promises'
+import { getPriority, setPriority } from 'node:os'
 import { join, resolve } from 'node:path'
 import { BundleSessions } from '../dist/encoder/bundle-sessions.js'
 import { positionsOf } from '../dist/encoder/input-limits.js'
@@ -92,7 +93,8 @@ await withService(
   async (url) => {
     for (const [modality, kind] of Object.entries(KINDS)) {
       if (!manifest.modalities.includes(modality)) continue
-      const { threads } = lanesOf(manifest).find(({ kinds }) => kinds.includes(modality))
+      const { threads, nice } = lanesOf(manifest).find(({ kinds }) => kinds.includes(modality))
+      if (nice > getPriority()) setPriority(nice) // from texts, which come first, to the others
       const sessions = new BundleSessions(bundle, manifest, { intraOpThreads: threads })
       await bare(modality, kind, sessions)
       await served(kind, url)
