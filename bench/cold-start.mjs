@@ -1,7 +1,7 @@
 /**
  * How long does it take from the start of the process to the first embedding over HTTP?
  *
- *   npm run build && node bench/cold-start.mjs [bundle]
+ *   npm run build && node bench/cold-start.mjs [bundle] [runs]
  *
  * Each run starts `onepeace serve` with an empty data folder and asks for one text as soon as it says that it listens. The bundle's
  * files are in the page cache from the second run on. Prints also when it listens, and when all branches of the model are open.
@@ -14,7 +14,7 @@ import { join, resolve } from 'node:path'
 import { args, interleaved, Report, sized } from './harness.mjs'
 import { executable, listeningUrl, NANO } from './service.mjs'
 
-const RUNS = sized(15, 1)
+const RUNS = Number(args[1] ?? sized(15, 1))
 const bundle = resolve(args[0] ?? NANO)
 const { name, precision } = JSON.parse(readFileSync(join(bundle, 'manifest.json'), 'utf8'))
 const report = new Report('cold-start', { model: name, precision })
