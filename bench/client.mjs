@@ -21,14 +21,14 @@ export function poster(url, maxSockets = 64) {
 }
 
 /**
- * Starts a process that keeps `clients` requests to `/v1/embeddings` in flight, of these bodies in turn.
+ * Starts a process that keeps `clients` requests to `/v1/embeddings` in flight, of these bodies in turn, and counts after `warmMs`.
  * @returns `stop()`, which gives how many were answered with 200 in how many seconds, and the first failure
  */
-export async function load({ url, clients, bodies }) {
+export async function load({ url, clients, bodies, warmMs = 0 }) {
   const child = fork(fileURLToPath(import.meta.url), [], { serialization: 'advanced' })
   const message = () => new Promise((resolve) => child.once('message', resolve))
   const started = message()
-  child.send({ url, clients, bodies })
+  child.send({ url, clients, bodies, warmMs })
   await started
   return {
     async stop() {
@@ -42,10 +42,10 @@ export async function load({ url, clients, bodies }) {
   }
 }
 
-async function work({ url, clients, bodies }) {
+async function work({ url, clients, bodies, warmMs }) {
   const post = poster(url, clients)
   let [count, next, failure, isRunning] = [0, 0, undefined, true]
-  const began = performance.now()
+  let began = performance.now()
   const client = async () => {
     while (isRunning) {
       const { status, body } = await post('/v1/embeddings', bodies[next++ % bodies.length])
@@ -61,6 +61,9 @@ async function work({ url, clients, bodies }) {
     await all
     process.send({ count: counted, seconds, failure })
   })
+  if (warmMs > 0) await new Promise((done) => setTimeout(done, warmMs))
+  began = performance.now()
+  count = 0
   process.send('started')
 }
 

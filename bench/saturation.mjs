@@ -1,7 +1,7 @@
 /**
  * How much of the bare session's rate does the HTTP service reach when it has all it can do?
  *
- *   npm run build && node bench/saturation.mjs [bundle] [seconds of each turn]
+ *   npm run build && node bench/saturation.mjs [bundle] [seconds of each turn] [modalities]
  *
  * The bare session runs full batches of prepared inputs in this process, one after the other, with the threads and the priority that
  * the service gives it. The service gets the same inputs as a client has them, words, JPEGs of 320 × 240, WAVs of 5 s, from a process of its own, on
@@ -23,6 +23,8 @@ import { args, Report, sized } from './harness.mjs'
 import { NANO, withService } from './service.mjs'
 
 const TURNS = sized(5, 1)
+/** Modalities, by commas; all if not said. */
+const only = args[2]?.split(',')
 const SECONDS = Number(args[1] ?? sized(4, 0.3))
 const bundle = resolve(args[0] ?? NANO)
 const manifest = JSON.parse(await readFile(join(bundle, 'manifest.json'), 'utf8'))
@@ -83,7 +85,7 @@ async function bare(modality, { input }, sessions) {
 }
 
 async function served({ bodies, perRequest, clients }, url) {
-  const sending = await load({ url, clients, bodies })
+  const sending = await load({ url, clients, bodies, warmMs: sized(500, 0) })
   await new Promise((done) => setTimeout(done, 1000 * SECONDS))
   const { count, seconds } = await sending.stop()
   return (count * perRequest) / seconds
@@ -92,7 +94,7 @@ async function served({ bodies, perRequest, clients }, url) {
 await withService(
   async (url) => {
     for (const [modality, kind] of Object.entries(KINDS)) {
-      if (!manifest.modalities.includes(modality)) continue
+      if (!manifest.modalities.includes(modality) || (only && !only.includes(modality))) continue
       const { threads, nice } = lanesOf(manifest).find(({ kinds }) => kinds.includes(modality))
       if (nice > getPriority()) setPriority(nice) // from texts, which come first, to the others
       const sessions = new BundleSessions(bundle, manifest, { intraOpThreads: threads })

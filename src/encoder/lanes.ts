@@ -35,11 +35,21 @@ export interface LaneOptions {
  * 1.7 ms by one thread and 2.1 ms by two, and meets fewer delays when the cores are busy.
  */
 const TINY_BYTES = 64 * 1024 * 1024
-/** A worker of a tiny model is done in milliseconds, and would wait as long again for a busy main thread to give it the next batch. */
-const TINY_DEPTH = 2
 /** Beyond these a matrix product of our sizes gains little: more cores are worth more as another worker. */
 const MAX_THREADS = 8
+/**
+ * Bundles up to this are done with a batch so soon that waiting for a busy main thread to give the next one would cost some percent; a
+ * larger one's next batch is put together as late as can be.
+ */
+const SMALL_BYTES = 512 * 1024 * 1024
 
+export function isSmall(manifest: BundleManifest): boolean {
+  return sizeOf(manifest) <= SMALL_BYTES
+}
+
+function sizeOf({ files }: BundleManifest): number {
+  return files.reduce((sum, { bytes }) => sum + bytes, 0)
+}
 /** The lanes of a bundle on a machine of so many cores; none without kinds. */
 export function lanesOf(manifest: BundleManifest, options: LaneOptions = {}, cores = usableCores()): Lane[] {
   const workers = options.workers ?? Math.ceil(cores / (options.threads ?? MAX_THREADS))
@@ -47,10 +57,9 @@ export function lanesOf(manifest: BundleManifest, options: LaneOptions = {}, cor
   const media: Kind[] = manifest.modalities.filter((modality) => modality !== 'text')
   if (manifest.heads?.length) media.push('head')
   const words: Kind[] = manifest.modalities.includes('text') ? ['text'] : []
-  const isTiny = manifest.files.reduce((sum, { bytes }) => sum + bytes, 0) <= TINY_BYTES
-  const depth = isTiny ? TINY_DEPTH : 1
+  const depth = isSmall(manifest) ? 2 : 1
   const lanes: Lane[] = [
-    { name: 'words', kinds: words, workers: 1, threads: isTiny ? 1 : threads, nice: 0, depth },
+    { name: 'words', kinds: words, workers: 1, threads: sizeOf(manifest) <= TINY_BYTES ? 1 : threads, nice: 0, depth },
     { name: 'media', kinds: media, workers, threads, nice: MEDIA_NICE, depth },
   ]
   return lanes.filter(({ kinds }) => kinds.length > 0)

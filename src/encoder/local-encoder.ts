@@ -14,7 +14,7 @@ import { Branches } from './branches.ts'
 import type { BranchState, Encoder, EncoderInput, HeadInfo, HeadInputs, HeadOutput, Kind, OnBatch } from './encoder.ts'
 import { bytesOf, findHead, headsOf, orderInputs } from './head-inputs.ts'
 import { bucketOf, checkInput, costOf, positionsOf } from './input-limits.ts'
-import { type LaneOptions, lanesOf } from './lanes.ts'
+import { isSmall, type LaneOptions, lanesOf } from './lanes.ts'
 import { MAX_BATCH, MAX_BATCH_POSITIONS, MAX_COST, MAX_HEAD_BYTES } from './queue-bounds.ts'
 import { SessionHost } from './session-host.ts'
 import type { HeadTask } from './session-protocol.ts'
@@ -164,11 +164,4 @@ class LocalEncoder implements Encoder {
     }
     await Promise.all(hosts.map(openOne))
   }
-}
-
-/** Bundles up to this are repacked: a larger one would take seconds to open and twice its size in memory. */
-const SMALL_BYTES = 512 * 1024 * 1024
-
-function isSmall({ files }: BundleManifest): boolean {
-  return files.reduce((sum, { bytes }) => sum + bytes, 0) <= SMALL_BYTES
 }
