@@ -43,6 +43,7 @@ const MAX_THREADS = 8
  */
 const SMALL_BYTES = 512 * 1024 * 1024
 
+/** Whether a second copy of the weights, and a batch ahead, cost little. */
 export function isSmall(manifest: BundleManifest): boolean {
   return sizeOf(manifest) <= SMALL_BYTES
 }
@@ -50,6 +51,7 @@ export function isSmall(manifest: BundleManifest): boolean {
 function sizeOf({ files }: BundleManifest): number {
   return files.reduce((sum, { bytes }) => sum + bytes, 0)
 }
+
 /** The lanes of a bundle on a machine of so many cores; none without kinds. */
 export function lanesOf(manifest: BundleManifest, options: LaneOptions = {}, cores = usableCores()): Lane[] {
   const workers = options.workers ?? Math.ceil(cores / (options.threads ?? MAX_THREADS))
@@ -57,9 +59,10 @@ export function lanesOf(manifest: BundleManifest, options: LaneOptions = {}, cor
   const media: Kind[] = manifest.modalities.filter((modality) => modality !== 'text')
   if (manifest.heads?.length) media.push('head')
   const words: Kind[] = manifest.modalities.includes('text') ? ['text'] : []
+  const wordThreads = options.threads ?? (sizeOf(manifest) <= TINY_BYTES ? 1 : threads)
   const depth = isSmall(manifest) ? 2 : 1
   const lanes: Lane[] = [
-    { name: 'words', kinds: words, workers: 1, threads: sizeOf(manifest) <= TINY_BYTES ? 1 : threads, nice: 0, depth },
+    { name: 'words', kinds: words, workers: 1, threads: wordThreads, nice: 0, depth },
     { name: 'media', kinds: media, workers, threads, nice: MEDIA_NICE, depth },
   ]
   return lanes.filter(({ kinds }) => kinds.length > 0)
