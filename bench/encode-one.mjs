@@ -3,14 +3,14 @@
  *
  *   node bench/encode-one.mjs [bundle]
  */
-import { fileURLToPath } from 'node:url'
 import { openBundle } from '../dist/bundle/open.js'
 import { openLocalEncoder } from '../dist/encoder/local-encoder.js'
-import { ms, quantile } from './service.mjs'
+import { args, interleaved, Report, sized } from './harness.mjs'
+import { NANO } from './service.mjs'
 
-const RUNS = 100
-const bundle = await openBundle(process.argv[2] ?? fileURLToPath(new URL('../models/onepeace-nano', import.meta.url)))
-const encoder = openLocalEncoder(bundle.dir, bundle.manifest, { maxWaitMs: 0 })
+const RUNS = sized(100, 2)
+const bundle = await openBundle(args[0] ?? NANO)
+const encoder = openLocalEncoder(bundle.dir, bundle.manifest)
 await encoder.ready()
 
 const noise = (length) => Float32Array.from({ length }, () => Math.random() - 0.5)
@@ -25,14 +25,14 @@ const INPUTS = {
   'sound of 2 s': () => ({ modality: 'audio', waveform: noise(32_000) }),
   'sound of 15 s': () => ({ modality: 'audio', waveform: noise(240_000) }),
 }
-for (const [name, input] of Object.entries(INPUTS)) {
-  const times = []
-  for (let run = -10; run < RUNS; run++) {
-    const prepared = input()
-    const start = performance.now()
-    await encoder.encode(prepared)
-    if (run >= 0) times.push(performance.now() - start)
-  }
-  console.log(`${name.padEnd(22)} p50 ${ms(quantile(times, 0.5))}, p95 ${ms(quantile(times, 0.95))}`)
+const report = new Report('encode-one', { model: bundle.manifest.name, precision: bundle.manifest.precision })
+const encodeNew = (make) => async () => {
+  const input = make()
+  const began = performance.now()
+  await encoder.encode(input)
+  return performance.now() - began
 }
+const tasks = Object.fromEntries(Object.entries(INPUTS).map(([name, make]) => [name, encodeNew(make)]))
+for (const [name, times] of Object.entries(await interleaved(tasks, RUNS, sized(10, 0)))) report.row(name, times)
+report.end()
 await encoder.close()

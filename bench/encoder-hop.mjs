@@ -7,23 +7,23 @@
  * `share of the wire` is the same hop to a service whose encoder answers at once, so that the machine's other work counts less.
  */
 import { spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { bundleHash, openBundle } from '../dist/bundle/open.js'
 import { openLocalEncoder } from '../dist/encoder/local-encoder.js'
 import { EncoderServer } from '../dist/encoder/remote/encoder-server.js'
 import { openRemoteEncoder } from '../dist/encoder/remote/remote-encoder.js'
-import { listeningUrl, ms, quantile } from './service.mjs'
+import { args, Report, sized } from './harness.mjs'
+import { executable, listeningUrl, NANO } from './service.mjs'
 
-const RUNS = Number(process.argv[2] ?? 300)
-const WARM = 20
+const RUNS = Number(args[0] ?? sized(300, 2))
+const WARM = sized(20, 0)
 const SECRET = 'a-secret-of-the-measurement'
-const program = fileURLToPath(new URL('../bin/onepeace.js', import.meta.url))
-const { dir, manifest } = await openBundle(fileURLToPath(new URL('../models/onepeace-nano', import.meta.url)))
+const { dir, manifest } = await openBundle(NANO)
 const sha256 = bundleHash(manifest)
+const report = new Report('encoder-hop', { model: manifest.name })
 const picture = () => ({ modality: 'image', width: 640, height: 480, data: new Uint8Array(640 * 480 * 3).fill(90) })
 
 const children = [1, 2].map(() =>
-  spawn(process.execPath, [program, 'encoder', '--port', '0'], {
+  spawn(executable, ['encoder', '--port', '0'], {
     env: { ...process.env, ENCODER_SECRET: SECRET },
     stdio: ['ignore', 'pipe', 'inherit'],
   }),
@@ -54,12 +54,11 @@ try {
     }
   }
   const differences = times.remote.map((took, i) => took - times.local[i])
-  const line = (name, values) =>
-    console.log(`${name.padEnd(28)} p50 ${ms(quantile(values, 0.5))}, p95 ${ms(quantile(values, 0.95))}`)
-  line('encoder in this process', times.local)
-  line('two services on loopback', times.remote)
-  line('difference, run by run', differences)
-  line('share of the wire', times.wire)
+  report.row('encoder in this process', times.local)
+  report.row('two services on loopback', times.remote)
+  report.row('difference, run by run', differences)
+  report.row('share of the wire', times.wire)
+  report.end()
   await Promise.all([remote.close(), wire.close()])
 } finally {
   for (const child of children) child.kill('SIGTERM')

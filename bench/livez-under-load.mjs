@@ -5,9 +5,11 @@
  *   node bench/livez-under-load.mjs [seconds per load]
  */
 import { tone, toWav } from '../dist/samples/synthesis.js'
-import { ms, quantile, withService } from './service.mjs'
+import { args, Report, sized } from './harness.mjs'
+import { withService } from './service.mjs'
 
-const SECONDS = Number(process.argv[2] ?? 10)
+const SECONDS = Number(args[0] ?? sized(10, 0.5))
+const report = new Report('livez-under-load')
 
 /** 1 × 1 PNG: the model's input is the same size whatever the picture's. */
 const PICTURE =
@@ -38,12 +40,12 @@ await withService(async (url) => {
     const times = await probe(`${url}/livez`, SECONDS)
     running = false
     await client
-    const quantiles = [0.5, 0.99, 1].map((q) => ms(quantile(times, q)))
-    console.log(
-      `${name.padEnd(9)} /livez p50 ${quantiles[0]}, p99 ${quantiles[1]}, max ${quantiles[2]} (${times.length} probes, ${embedded} requests embedded)`,
-    )
+    report.row(`/livez, ${name}`, times)
+    if (request) report.figure(`requests embedded meanwhile, ${name}`, embedded / SECONDS, '/s')
   }
 })
+
+report.end()
 
 async function post(url, body) {
   const response = await fetch(url, {

@@ -9,13 +9,14 @@
  */
 import { readFile } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
-import { cpus } from 'node:os'
 import { tone, toWav } from '../dist/samples/synthesis.js'
-import { ms, quantile, withService } from './service.mjs'
+import { args, quantile, Report, sized } from './harness.mjs'
+import { ms, withService } from './service.mjs'
 
-const MINUTES = Number(process.argv[2] ?? 10)
-const CLIENTS = [8, 16, 32, 64]
-const SECONDS_PER_STEP = 15
+const MINUTES = Number(args[0] ?? sized(10, 0.02))
+const CLIENTS = sized([8, 16, 32, 64], [8])
+const SECONDS_PER_STEP = sized(15, 0.5)
+const figures = new Report('load')
 const PICTURE = await pictureUrl()
 const SOUNDS = [220, 330, 440, 550].map((hz) => toWav(tone(2, hz)).toString('base64'))
 
@@ -71,7 +72,6 @@ await withService(async (url, pid) => {
       sent.end(body)
     })
 
-  console.log(`${cpus()[0].model}, ${cpus().length} cores (the load comes from them too), Node ${process.version}`)
   await send(['collection', '/v1/collections', { name: 'load' }])
   let best = 0
   for (const clients of CLIENTS) {
@@ -84,13 +84,14 @@ await withService(async (url, pid) => {
   }
   const rate = 2 * best
   console.log(`${MINUTES} min at ${rate.toFixed(0)} requests a second:`)
-  const memory = []
+  const memory = [await residentMb(pid)]
   const watch = setInterval(async () => memory.push(await residentMb(pid)), 2000)
   const answers = await openLoop(send, rate, MINUTES * 60)
   clearInterval(watch)
   report(answers, best, memory)
   agent.destroy()
 })
+figures.end()
 
 async function closedLoop(send, clients, seconds) {
   const answers = []
@@ -129,6 +130,9 @@ async function openLoop(send, rate, seconds) {
 function report(answers, best, memory) {
   const good = answers.slice(0, answers.inTime).filter(isGood)
   const goodput = good.length / answers.elapsed
+  figures.figure('goodput at twice the rate', goodput, '/s')
+  figures.figure('share of the best', goodput / best, '')
+  figures.figure('resident memory, most', Math.max(...memory), 'MB')
   console.log(`  ${answers.sent} sent, goodput ${goodput.toFixed(1)} a second: ${percent(goodput / best)} of the best`)
   for (const [kind, some] of [...grouped(answers.filter(isGood), 'kind')].sort()) {
     console.log(`  ${kind}: ${latency(some)}; median ms in ${stagesOf(some)}`)

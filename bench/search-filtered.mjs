@@ -3,15 +3,16 @@
  *   npm run build && node bench/search-filtered.mjs [items]
  */
 import { mkdtemp, rm } from 'node:fs/promises'
-import { cpus, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from '@lancedb/lancedb'
 import { LanceVectorStore } from '../dist/vectors/lancedb.js'
 import { rowsOf, schemaOf } from '../dist/vectors/rows.js'
+import { args, interleaved, Report, sized } from './harness.mjs'
 
-const ITEMS = Number(process.argv[2] ?? 50_000)
+const ITEMS = Number(args[0] ?? sized(50_000, 500))
 const DIM = 192
-const QUERIES = 100
+const QUERIES = sized(100, 2)
 const FILTERS = {
   'no filter': undefined,
   'match, 1 in 10': { must: [{ key: 'tenth', match: { value: 3 } }] },
@@ -47,22 +48,16 @@ await table.optimize()
 table.close()
 const store = new LanceVectorStore(dir)
 await store.createItem('bench', item(ITEMS)) // behind the index, which is made when the table opens
-console.log(`${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}`)
-console.log(`${ITEMS} items of ${DIM} values`)
+const report = new Report('search-filtered', { items: ITEMS, values: DIM })
 
-const times = Object.fromEntries(Object.keys(FILTERS).map((name) => [name, []]))
-for (let q = 0; q < QUERIES + 10; q++) {
-  for (const [name, filter] of Object.entries(FILTERS)) {
-    const query = { vector: unit(), limit: 10, offset: 0, ...(filter && { filter }) }
-    const started = performance.now()
-    await store.search('bench', query)
-    if (q >= 10) times[name].push(performance.now() - started)
-  }
+const searchBy = (filter) => async () => {
+  const query = { vector: unit(), limit: 10, offset: 0, ...(filter && { filter }) }
+  const began = performance.now()
+  await store.search('bench', query)
+  return performance.now() - began
 }
-for (const [name, all] of Object.entries(times)) {
-  const sorted = all.sort((a, b) => a - b)
-  const at = (share) => sorted[Math.floor(share * (sorted.length - 1))].toFixed(1)
-  console.log(`${name.padEnd(16)} p50 ${at(0.5)} ms  p95 ${at(0.95)} ms`)
-}
+const tasks = Object.fromEntries(Object.entries(FILTERS).map(([name, filter]) => [name, searchBy(filter)]))
+for (const [name, times] of Object.entries(await interleaved(tasks, QUERIES, sized(10, 0)))) report.row(name, times)
+report.end()
 await store.close()
 await rm(dir, { recursive: true })

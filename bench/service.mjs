@@ -5,17 +5,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const executable = fileURLToPath(new URL('../bin/onepeace.js', import.meta.url))
+/** The default model's bundle. */
+export const NANO = fileURLToPath(new URL('../models/onepeace-nano', import.meta.url))
+export const executable = fileURLToPath(new URL('../bin/onepeace.js', import.meta.url))
 
-/** `measure(url, pid)` against a fresh service, which is stopped afterwards. */
-export async function withService(measure) {
+/** `measure(url, pid)` against a fresh service, which is stopped afterwards. @param env variables beside those of this process */
+export async function withService(measure, { bundle = NANO, env = {} } = {}) {
   const dataDir = await mkdtemp(join(tmpdir(), 'onepeace-bench-'))
-  const child = spawn(executable, ['serve', '--port', '0', '--data', dataDir], {
+  const child = spawn(executable, ['serve', '--port', '0', '--data', dataDir, '--model', bundle], {
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const exited = new Promise((resolve) => child.once('exit', resolve))
   try {
-    await measure(await listeningUrl(child), child.pid)
+    return await measure(await listeningUrl(child), child.pid)
   } finally {
     child.kill('SIGTERM')
     await exited
@@ -34,12 +37,6 @@ export function listeningUrl(child) {
     })
     child.once('exit', (code) => reject(new Error(`The service ended with code ${code} before it listened.`)))
   })
-}
-
-/** Value below which the share `q` of the values lies. */
-export function quantile(values, q) {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]
 }
 
 export const ms = (value) => `${value.toFixed(1)} ms`

@@ -52,6 +52,8 @@ export interface Config {
   rateLimit: number | undefined
   /** Requests, and bytes of their bodies, in work at once; what comes beyond is refused with a 503. */
   admission: Readonly<Admission>
+  /** How a model in this process runs; what is undefined is chosen from the machine and the model. */
+  engine: Readonly<Engine>
   /** What embeddings are remembered, and how many bytes of them; none with 0. */
   cache: Readonly<{ maxBytes: number; modalities: readonly Modality[] }>
   logLevel: LogLevel
@@ -62,6 +64,7 @@ export interface Config {
 
 export const DEVICES = ['cpu', 'cuda'] as const
 export type Device = (typeof DEVICES)[number]
+
 export interface JobConfig {
   /** Jobs of one tenant that may be unfinished at once. */
   maxOpen: number
@@ -69,6 +72,20 @@ export interface JobConfig {
   keepMs: number
   /** Lines that a worker has in work at once; undefined for the preset of the command. */
   linesAtOnce: number | undefined
+}
+
+export interface Engine {
+  /** Session workers for pictures and sounds, and threads of one inference. */
+  workers: number | undefined
+  threads: number | undefined
+  /** Modalities whose branch opens at the start; the others with their first use. */
+  preload: readonly Modality[]
+  /** Whether weights are repacked: faster, at the price of a second copy in memory. */
+  prepack: boolean | undefined
+  /** How long an input waits for company while the encoder is idle, in ms. */
+  maxWaitMs: number
+  /** Most tokens, patches or frames of one batch. */
+  maxBatchPositions: number | undefined
 }
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
@@ -122,6 +139,7 @@ export function loadConfig(
     remoteFetch: isYes('ONEPEACE_REMOTE_FETCH', env, wrong, true),
     trustedProxies: proxiesOf(env.ONEPEACE_TRUSTED_PROXIES ?? '', wrong),
     rateLimit: rateLimitOf(env.ONEPEACE_RATE_LIMIT, wrong),
+    engine: Object.freeze(engineOf(env, wrong)),
     cache: Object.freeze({
       maxBytes: wholeNumber(
         env.ONEPEACE_CACHE_BYTES ?? String(64 * 1024 * 1024),
@@ -177,6 +195,28 @@ function limitsOf(env: NodeJS.ProcessEnv, wrong: string[]): Limits {
     return [name, text === undefined ? preset : wholeNumber(text, variable, 1, Number.MAX_SAFE_INTEGER, wrong)]
   })
   return Object.fromEntries(entries) as Limits
+}
+
+function engineOf(env: NodeJS.ProcessEnv, wrong: string[]): Engine {
+  const setting = (variable: string, min: number, max: number) =>
+    env[variable] ? wholeNumber(env[variable], variable, min, max, wrong) : undefined
+  return {
+    workers: setting('ONEPEACE_WORKERS', 1, 256),
+    threads: setting('ONEPEACE_THREADS', 1, 1024),
+    preload: preloadOf(env.ONEPEACE_PRELOAD || 'all', wrong),
+    prepack: env.ONEPEACE_PREPACK ? isYes('ONEPEACE_PREPACK', env, wrong) : undefined,
+    maxWaitMs: setting('ONEPEACE_BATCH_WAIT_MS', 0, 10_000) ?? 0,
+    maxBatchPositions: setting('ONEPEACE_BATCH_POSITIONS', 1, 2 ** 24),
+  }
+}
+
+function preloadOf(text: string, wrong: string[]): readonly Modality[] {
+  if (text === 'all') return MODALITIES
+  const named = text === 'none' ? [] : text.split(',').map((each) => each.trim())
+  const known = MODALITIES.filter((modality) => named.includes(modality))
+  if (known.length !== named.length)
+    wrong.push(`ONEPEACE_PRELOAD must be all, none, or modalities by commas (${MODALITIES.join(', ')}), not '${text}'.`)
+  return known
 }
 
 function cachedModalities(text: string, wrong: string[]): readonly Modality[] {

@@ -13,11 +13,11 @@ export class Gate {
   }
 
   async run<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    await this.#enter(signal)
+    await this.enter(signal)
     try {
       return await task()
     } finally {
-      this.#leave()
+      this.leave()
     }
   }
 
@@ -26,15 +26,16 @@ export class Gate {
     return this.#alone.run(async () => {
       let entered = 0
       try {
-        for (; entered < this.#width; entered++) await this.#enter(signal)
+        for (; entered < this.#width; entered++) await this.enter(signal)
         return await task()
       } finally {
-        for (; entered > 0; entered--) this.#leave()
+        for (; entered > 0; entered--) this.leave()
       }
     })
   }
 
-  #enter(signal?: AbortSignal): Promise<void> {
+  /** Resolves when there is room; whoever enters leaves. Rejects with the signal's reason. */
+  enter(signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) return Promise.reject(signal.reason)
     if (this.#free > 0) {
       this.#free--
@@ -54,7 +55,7 @@ export class Gate {
     })
   }
 
-  #leave(): void {
+  leave(): void {
     const next = this.#waiting.shift()
     if (next) next()
     else this.#free++

@@ -3,14 +3,10 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DEFAULT_TENANT } from '../auth/keys.ts'
 import { MANIFEST_FILE } from '../bundle/manifest.ts'
-import { type Bundle, bundleHash, openBundle } from '../bundle/open.ts'
+import { type Bundle, bundleHash } from '../bundle/open.ts'
 import type { Config } from '../config.ts'
 import { CachedEncoder } from '../encoder/cached-encoder.ts'
-import type { Encoder, OnBatch } from '../encoder/encoder.ts'
-import { openLocalEncoder } from '../encoder/local-encoder.ts'
-import { PictureResizer } from '../encoder/picture-resizer.ts'
-import { openRemoteEncoder } from '../encoder/remote/remote-encoder.ts'
-import { TextFallback, textOnly } from '../encoder/text-fallback.ts'
+import type { Encoder } from '../encoder/encoder.ts'
 import { Metrics } from '../http/metrics.ts'
 import type { AppDeps, TenantServices } from '../http/route.ts'
 import { MediaDecoder } from '../media/decoder.ts'
@@ -47,6 +43,7 @@ import { maintainBeside, prepareStore } from './at-start.ts'
 import { type DataDir, dataLayout, openDataDir } from './data-dir.ts'
 import { type Files, filesIn, sharedFiles } from './files.ts'
 import { LINES_BESIDE_REQUESTS, openQueue, startJobWork } from './job-work.ts'
+import { type EncoderConfig, type OpenEncoder, openEncoder } from './open-encoder.ts'
 
 /** What turns contents into vectors and asks heads, without a store: all that `onepeace embed` needs. */
 export interface ModelHalf {
@@ -66,18 +63,22 @@ type QdrantConfig = Pick<Config, 'qdrantUrl' | 'qdrantApiKey' | 'qdrantQuantizat
 /** What `ContentEncoder` and `HeadService` are made of. */
 type ModelDeps = ContentEncoderDeps & Pick<HeadServiceDeps, 'tokenizer'>
 
-type ModelConfig = Pick<Config, 'modelDir' | 'limits' | 'remoteFetch' | 'cache'> &
-  Partial<Pick<Config, 'encoderUrls' | 'encoderSecret' | 'encoderWakeS' | 'encoderTextLocal' | 'device'>>
+type ModelConfig = EncoderConfig & Pick<Config, 'limits' | 'remoteFetch' | 'cache'>
+
+export interface ModelOptions {
+  metrics?: Pick<Metrics, 'batchRan' | 'cacheLookedUp'>
+  uploads?: UploadService
+  /** The encoder, where it is open already. */
+  opened?: OpenEncoder | undefined
+}
 
 /** Returns before the model is loaded; `encoder.ready()` tells when it is. @throws BundleError */
 export async function openModel(
   config: ModelConfig,
-  metrics?: Pick<Metrics, 'batchRan' | 'cacheLookedUp'>,
-  uploads?: UploadService,
+  { metrics, uploads, opened }: ModelOptions = {},
 ): Promise<ModelHalf> {
-  const { modelDir, limits, remoteFetch, cache } = config
-  const bundle = await openBundle(modelDir)
-  const plain = encoderOf(config, bundle, metrics?.batchRan)
+  const { limits, remoteFetch, cache } = config
+  const { bundle, encoder: plain } = opened ?? (await openEncoder(config, metrics?.batchRan))
   const isCached = cache.maxBytes > 0
   const encoder = isCached ? new CachedEncoder(plain, { ...cache, onLookup: metrics?.cacheLookedUp }) : plain
   const media = new MediaDecoder({ maxPixels: limits.maxImagePixels, maxSeconds: limits.maxAudioSeconds })
@@ -105,21 +106,6 @@ export async function openModel(
       await Promise.allSettled([encoder.close(), media.close(), audio.close()])
     },
   }
-}
-
-/** The model in this process, or as services elsewhere. */
-function encoderOf(config: ModelConfig, bundle: Bundle, onBatch?: Metrics['batchRan']): Encoder {
-  const { encoderUrls: urls = [], encoderSecret, encoderWakeS: wakeS, encoderTextLocal, device } = config
-  const { dir, manifest } = bundle
-  const executionProviders = [device ?? 'cpu']
-  if (urls.length === 0) return openLocalEncoder(dir, manifest, { onBatch, executionProviders })
-  const resizer = new PictureResizer(dir, manifest)
-  const options = { urls, secret: encoderSecret!, wakeS, resizer, onBatch }
-  const services = openRemoteEncoder(manifest, bundleHash(manifest), options)
-  if (!encoderTextLocal) return services
-  const onLocalBatch: OnBatch = (_kind, waitsMs, tookMs) => onBatch?.('text_local', waitsMs, tookMs)
-  const text = openLocalEncoder(dir, textOnly(manifest), { onBatch: onLocalBatch, executionProviders })
-  return new TextFallback(services, staged(text, 'encode_local', ['encode']))
 }
 
 /** Joins the parts of the model's half, each call of one a stage of its request; tests give their own. */
@@ -165,24 +151,44 @@ export interface JobsHere {
   linesAtOnce: number
 }
 
-/**
- * @param jobs whether this process does jobs; where no other could, it does
- * @throws BundleError, ConfigError, DataDirError, DomainError `vector-store-unavailable`
- */
-export async function openServices(config: Config, jobs: JobsHere | undefined = jobsBeside(config)): Promise<Services> {
-  const metrics = new Metrics({ ofProcess: true })
-  const data = needsDataDir(config) ? await openDataDir(config.dataDir) : undefined
+export interface ServicesOptions {
+  metrics?: Metrics
+  /** The encoder, where it is open already; it is taken over. */
+  opened?: OpenEncoder
+  /** Whether this process does jobs; where no other could, it does. */
+  jobs?: JobsHere | undefined
+}
+
+/** @throws BundleError, ConfigError, DataDirError, DomainError `vector-store-unavailable` */
+export function openServices(
+  config: Config,
+  { metrics = new Metrics({ ofProcess: true }), opened, jobs = jobsBeside(config) }: ServicesOptions = {},
+): Promise<Services> {
+  return orElse(
+    () => opened?.encoder.close(),
+    async () => {
+      const data = needsDataDir(config) ? await openDataDir(config.dataDir) : undefined
+      return orElse(
+        () => data?.release(),
+        async () => {
+          const files = await filesOf(config, data ?? dataLayout(config.dataDir))
+          const model = await openModel(config, { metrics, uploads: files.uploads, opened })
+          return orElse(
+            () => model.close(),
+            () => openStore(config, model, { data, files }, metrics, jobs),
+          )
+        },
+      )
+    },
+  )
+}
+
+/** Gives back what was opened before, if the rest fails. */
+async function orElse<T>(giveBack: () => Promise<void> | undefined, rest: () => Promise<T>): Promise<T> {
   try {
-    const files = await filesOf(config, data ?? dataLayout(config.dataDir))
-    const model = await openModel(config, metrics, files.uploads)
-    try {
-      return await openStore(config, model, { data, files }, metrics, jobs)
-    } catch (error) {
-      await model.close()
-      throw error
-    }
+    return await rest()
   } catch (error) {
-    await data?.release()
+    await giveBack()
     throw error
   }
 }

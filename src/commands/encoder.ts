@@ -8,6 +8,7 @@ import type { Limits } from '../services/limits.ts'
 import { assertDevice } from './device.ts'
 import { listenAt, stopOnSignal, urlOf } from './listening.ts'
 import { placesOf, takeEvents } from './on-lambda.ts'
+import { engineOf } from './open-encoder.ts'
 
 /** Header, texts and sounds of a request, beside its pictures. */
 const SPARE_BYTES = 64 * 1024 * 1024
@@ -24,7 +25,7 @@ export async function serveEncoder(flags: Pick<ConfigFlags, 'host' | 'port' | 'm
   await assertDevice(device)
   const { dir, manifest } = await openBundle(modelDir)
   const metrics = new Metrics({ ofProcess: true })
-  const encoder = openLocalEncoder(dir, manifest, { onBatch: metrics.batchRan, executionProviders: [device] })
+  const encoder = openLocalEncoder(dir, manifest, { ...engineOf(config), onBatch: metrics.batchRan })
   const model = { name: manifest.name, sha256: bundleHash(manifest) }
   const log = (message: string, error: unknown) => console.error(message, error)
   const server = new EncoderServer({

@@ -10,7 +10,7 @@ export async function work(flags: Pick<ConfigFlags, 'model'>): Promise<void> {
   const stopTracing = config.tracing
     ? (await import('../telemetry/tracing.ts')).startTracing('onepeace-worker')
     : undefined
-  const services = await openServices(config, { linesAtOnce: config.jobs.linesAtOnce ?? LINES_OF_A_WORKER })
+  const services = await openServices(config, { jobs: { linesAtOnce: config.jobs.linesAtOnce ?? LINES_OF_A_WORKER } })
   stopOnSignal(async () => {
     await services.close()
     await stopTracing?.()

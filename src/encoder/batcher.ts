@@ -3,9 +3,10 @@
  * several items of one bucket (items of different buckets never share a batch, e.g. sounds of different length).
  *
  *   submit ─► queue (bounded by cost) ─► the oldest item's bucket ─► a free session ─► run ─► every waiter settled
- *                 └ abort: leaves the queue          └ waits up to maxWaitMs for company
+ *                 └ abort: leaves the queue          └ waits up to maxWaitMs for company, by default not at all
  *
- * A batch is composed at the last moment, when a session is free: until then aborted items can leave and later ones join.
+ * A batch is composed at the last moment, when a session is free: until then aborted items can leave and later ones join. So a
+ * busy encoder fills its batches by itself, and an idle one answers at once.
  */
 import { DomainError } from '../errors.ts'
 import type { Turns } from './turns.ts'
@@ -13,8 +14,14 @@ import type { Turns } from './turns.ts'
 export interface BatcherOptions<Item, Session, Result = Float32Array> {
   /** Most items of one batch. */
   maxBatch: number
+  /** Most work of one batch, in the unit of `workOf`; what is larger by itself goes alone. No bound if absent. */
+  maxBatchWork?: number
+  /** What an item costs to compute; 1 if absent. */
+  workOf?: (item: Item) => number
   /** How long an item waits for company while a session is free. */
   maxWaitMs: number
+  /** Whether what comes in the same turn of the event loop goes together; else the first goes at once. Default false. */
+  together?: boolean
   /** Bound of the cost of all accepted and unfinished items, in the unit of `costOf`. */
   maxCost: number
   costOf: (item: Item) => number
@@ -46,6 +53,7 @@ const MACHINE_CLOCK: Clock = {
 interface Entry<Item, Result> {
   item: Item
   cost: number
+  work: number
   bucket: number
   acceptedMs: number
   resolve: (result: Result) => void
@@ -86,8 +94,9 @@ export class Batcher<Item, Session, Result = Float32Array> {
     const refusal = this.refusal(cost, signal)
     if (refusal) return Promise.reject(refusal)
     return new Promise((resolve, reject) => {
-      const bucket = this.options.bucketOf(item)
-      const entry: Entry<Item, Result> = { item, cost, bucket, acceptedMs: this.clock.nowMs(), resolve, reject }
+      const { bucketOf, workOf = () => 1 } = this.options
+      const [bucket, work] = [bucketOf(item), workOf(item)]
+      const entry: Entry<Item, Result> = { item, cost, work, bucket, acceptedMs: this.clock.nowMs(), resolve, reject }
       if (signal) this.watch(entry, signal)
       this.queue.push(entry)
       this.load += cost
@@ -142,6 +151,7 @@ export class Batcher<Item, Session, Result = Float32Array> {
   private async pump(): Promise<void> {
     this.pumping = true
     while (this.queue.length > 0) {
+      if (this.options.together) await new Promise(setImmediate)
       await this.gather()
       if (this.queue.length === 0) break
       const session = await this.options.sessions.take()
@@ -155,7 +165,7 @@ export class Batcher<Item, Session, Result = Float32Array> {
   private async gather(): Promise<void> {
     for (;;) {
       const oldest = this.queue[0]
-      if (!oldest || this.closed || this.inBucket(oldest.bucket).length >= this.options.maxBatch) return
+      if (!oldest || this.closed || this.companyOf(oldest).isFull) return
       const leftMs = oldest.acceptedMs + this.options.maxWaitMs - this.clock.nowMs()
       if (leftMs <= 0) return
       await new Promise<void>((resolve) => {
@@ -168,28 +178,35 @@ export class Batcher<Item, Session, Result = Float32Array> {
     }
   }
 
-  private inBucket(bucket: number): Entry<Item, Result>[] {
-    const found: Entry<Item, Result>[] = []
+  /** The oldest item and those that may join it, in order, up to the bounds of a batch. */
+  private companyOf({ bucket }: Entry<Item, Result>): { batch: Entry<Item, Result>[]; isFull: boolean } {
+    const { maxBatch, maxBatchWork = Number.POSITIVE_INFINITY } = this.options
+    const batch: Entry<Item, Result>[] = []
+    let work = 0
     for (const entry of this.queue) {
-      if (entry.bucket === bucket && found.push(entry) === this.options.maxBatch) break
+      if (entry.bucket !== bucket) continue
+      work += entry.work
+      if (batch.length > 0 && work > maxBatchWork) return { batch, isFull: true }
+      if (batch.push(entry) === maxBatch) return { batch, isFull: true }
     }
-    return found
+    return { batch, isFull: work >= maxBatchWork }
   }
 
-  /** The oldest item and those that may join it, in order; none if all were aborted meanwhile. */
+  /** The next batch; none if all were aborted meanwhile. */
   private takeBatch(): Entry<Item, Result>[] {
     const oldest = this.queue[0]
     if (!oldest) return []
-    const batch = new Set(this.inBucket(oldest.bucket))
+    const batch = new Set(this.companyOf(oldest).batch)
     this.queue = this.queue.filter((entry) => !batch.has(entry))
     return [...batch]
   }
 
   private async dispatch(batch: Entry<Item, Result>[], session: Session): Promise<void> {
-    const startedMs = this.clock.nowMs()
+    const givenMs = this.clock.nowMs()
     const items = batch.map(({ item }) => item)
     const run = async () => (items.length > 0 ? this.options.run(items, session) : [])
     const [result] = await Promise.allSettled([run()])
+    const startedMs = Math.max(givenMs, this.options.sessions.releasedMs(session)) // it may have had another batch to do first
     this.options.sessions.release(session)
     const tookMs = this.clock.nowMs() - startedMs
     this.learnSpeed(batch, tookMs)

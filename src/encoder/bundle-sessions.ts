@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { BundleManifest, HeadSpec, InputSpecs, PictureInput, SoundInput, TextLimits } from '../bundle/manifest.ts'
 import type { Modality } from '../modality.ts'
 import type { AudioInput, EncoderInput, HeadOutput, ImageInput, TextInput } from './encoder.ts'
-import { paddedTokens } from './input-limits.ts'
+import { frameCount, paddedTokens } from './input-limits.ts'
 import { type GraphSession, openGraph, type SessionOptions, type TensorData } from './onnx-session.ts'
 
 /** Id of `<pad>` in the dictionary (spec §10). */
@@ -23,10 +23,10 @@ export class BundleSessions {
     private readonly options: SessionOptions,
   ) {}
 
-  /** Opens every graph that embeds. Rejects with the reason if one cannot be opened. */
-  async open(): Promise<void> {
-    const { text, image, audio } = this.manifest
-    const files = [text?.graph, image?.preprocessGraph, image?.graph, audio?.graph]
+  /** Opens the graphs that embed a modality. Rejects with the reason if one cannot be opened. */
+  async open(modality: Modality): Promise<void> {
+    const { image } = this.manifest
+    const files = [modality === 'image' && image?.preprocessGraph, this.manifest[modality]?.graph]
     for (const file of files) if (file) await this.graph(file)
   }
 
@@ -148,9 +148,4 @@ function audioTensors(inputs: readonly AudioInput[], spec: SoundInput): Record<s
     src_audios: { dtype: 'float32', dims: [inputs.length, samples], data: waves }, // (B, n)
     audio_padding_masks: { dtype: 'bool', dims: [inputs.length, positions], data: mask }, // (B, T+1)
   }
-}
-
-/** T: frames that the convolutions make of n samples (spec §7). */
-export function frameCount(samples: number, { convLayers }: Pick<SoundInput, 'convLayers'>): number {
-  return convLayers.reduce((n, { kernel, stride }) => Math.floor((n - kernel) / stride) + 1, samples)
 }

@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Modality } from '../modality.ts'
-import type { Encoder, EncoderInput, HeadInputs, HeadOutput } from './encoder.ts'
+import type { BranchState, Encoder, EncoderInput, HeadInputs, HeadOutput } from './encoder.ts'
 
 export interface CacheOptions {
   /** Bound of the vectors and keys kept, in bytes. */
@@ -62,8 +62,13 @@ export class CachedEncoder implements Encoder {
     return this.#inner.runHead(name, inputs, signal)
   }
 
-  ready(): Promise<void> {
-    return this.#inner.ready()
+  ready(modality?: Modality): Promise<void> {
+    return this.#inner.ready(modality)
+  }
+
+  /** As the encoder behind it tells; `ready` where that cannot tell. */
+  stateOf(modality: Modality): BranchState {
+    return this.#inner.stateOf?.(modality) ?? 'ready'
   }
 
   async close(): Promise<void> {

@@ -57,8 +57,14 @@ export interface HeadOutput {
   boxes?: Float32Array
 }
 
+/** What an encoder is given: an input to embed, or a sample for a head. */
+export type Kind = Modality | 'head'
+
+/** `unopened`: opens with its first use. `failing`: could not be opened, or broke down; the next use tries again. */
+export type BranchState = 'unopened' | 'opening' | 'ready' | 'failing'
+
 /** Told of each batch that ran: how long its inputs waited, and how long it took, in ms. */
-export type OnBatch = (kind: Modality | 'head', waitsMs: readonly number[], tookMs: number) => void
+export type OnBatch = (kind: Kind, waitsMs: readonly number[], tookMs: number) => void
 
 export interface Encoder {
   /** D, the width of an embedding. */
@@ -76,8 +82,13 @@ export interface Encoder {
    * @throws DomainError `not-found` (no such head), and those of `encode`
    */
   runHead(name: string, inputs: HeadInputs, signal?: AbortSignal): Promise<HeadOutput>
-  /** Resolves when the embedding sessions are open (a head's opens with its first use); rejects with the reason if not. */
-  ready(): Promise<void>
+  /**
+   * Resolves when the branch of a modality can be used, and opens it for that; without one, when those that open at the start
+   * can (a head's opens with its first use). Rejects with the reason if not.
+   */
+  ready(modality?: Modality): Promise<void>
+  /** How the branch of a modality stands; where it cannot be told, as `ready` says. */
+  stateOf?(modality: Modality): BranchState
   /** Finishes what was accepted, refuses the rest, frees the sessions. */
   close(): Promise<void>
 }

@@ -52,10 +52,28 @@ function checkAudio(samples: number, { minSamples, maxSamples }: SoundInput): vo
   throw new DomainError('media-too-large', `The sound has ${samples} samples; cut it to ${maxSamples}.`)
 }
 
-/** Cost of an input: tokens after padding, pixels, or samples. */
+/** Memory that an input takes while it waits, in units of its modality: tokens after padding, pixels, or samples. */
 export function costOf(input: EncoderInput, manifest: BundleManifest): number {
   if (input.modality === 'text') return paddedTokens(input.tokenIds.length, manifest.text!)
   return input.modality === 'image' ? input.width * input.height : input.waveform.length
+}
+
+/** Side of the square that a position of a picture stands for, in pixels: the strides of the image adapter's stem. */
+const PATCH_PX = 16
+
+/**
+ * What an input costs to compute, nearly: positions that go through the layers, i.e. padded tokens, patches, or frames, the
+ * first of a picture or sound included.
+ */
+export function positionsOf(input: EncoderInput, manifest: BundleManifest): number {
+  if (input.modality === 'text') return paddedTokens(input.tokenIds.length, manifest.text!)
+  if (input.modality === 'image') return Math.floor(manifest.image!.sizePx / PATCH_PX) ** 2 + 1
+  return frameCount(input.waveform.length, manifest.audio!) + 1
+}
+
+/** T: frames that the convolutions make of n samples (spec §7). */
+export function frameCount(samples: number, { convLayers }: Pick<SoundInput, 'convLayers'>): number {
+  return convLayers.reduce((n, { kernel, stride }) => Math.floor((n - kernel) / stride) + 1, samples)
 }
 
 /**

@@ -4,8 +4,8 @@
  * `run` blocks the thread that calls it for as long as the graph takes (onnxruntime-node does so although its `run` is
  * `async`), so a server calls it in a worker thread only; a command such as `verify` may call it anywhere.
  */
-import { availableParallelism } from 'node:os'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { usableCores } from '../processor.ts'
 
 /** A dense tensor. `data` is row-major: BigInt64Array for int64, Uint8Array for bool, Uint16Array for float16 bits. */
 export interface TensorData {
@@ -17,6 +17,11 @@ export interface TensorData {
 export interface SessionOptions {
   /** Threads of one `run`, the calling one included; default: all cores. */
   intraOpThreads?: number
+  /**
+   * Whether weights are repacked into the layout that its kernels like best, which costs time to open and a copy in memory.
+   * Without, they stay what the file holds, mapped into memory and shared by all sessions of the file. Default true.
+   */
+  prepack?: boolean
   /** onnxruntime's execution providers in order of preference; default: `['cpu']`. */
   executionProviders?: readonly string[]
 }
@@ -32,12 +37,13 @@ export interface GraphSession {
 
 /** Opens a graph by its path, so that external data beside it is found and mapped into memory. */
 export async function openGraph(path: string, options: SessionOptions = {}): Promise<GraphSession> {
+  const { prepack = true } = options
   const session = await InferenceSession.create(path, {
     executionProviders: [...(options.executionProviders ?? ['cpu'])],
     graphOptimizationLevel: 'all',
-    intraOpNumThreads: options.intraOpThreads ?? availableParallelism(),
+    intraOpNumThreads: options.intraOpThreads ?? usableCores(),
     // Threads that spin between operators would take the cores from the HTTP loop.
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
+    extra: { session: { intra_op: { allow_spinning: '0' }, disable_prepacking: prepack ? '0' : '1' } },
   })
   return {
     inputNames: session.inputNames,

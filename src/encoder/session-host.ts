@@ -15,8 +15,8 @@ const RETRY_AFTER_S = 1
 
 export class SessionHost {
   private worker: Worker | undefined
-  /** Settles the task in progress. */
-  private current: { resolve: (reply: SessionReply) => void; reject: (reason: Error) => void } | undefined
+  /** Settle the tasks given to the worker, which does them in their order. */
+  private waiting: { resolve: (reply: SessionReply) => void; reject: (reason: Error) => void }[] = []
 
   private running: Promise<unknown> = Promise.resolve()
 
@@ -27,32 +27,33 @@ export class SessionHost {
   ) {}
 
   /**
-   * Runs one task; the next may follow when it is settled. Pixels and waveforms are moved to the worker, not copied.
+   * Runs one task; tasks are done in their order, and one given early is begun without delay. Pixels and waveforms are moved to the worker, not copied.
    * @throws DomainError `encoder-unavailable` if the worker cannot start, dies, or cannot open its sessions
    */
   async call<Task extends SessionTask>(task: Task): Promise<SessionReply<Task>['outcomes']> {
     const { inputs, buffers } = detachable(task.inputs)
     const answer = new Promise<SessionReply>((resolve, reject) => {
-      this.current = { resolve, reject }
       try {
         this.worker ??= this.start()
       } catch (cause) {
-        return this.settle(unavailable('The encoder could not be started; build the project.', cause))
+        return reject(unavailable('The encoder could not be started; build the project.', cause))
       }
       try {
         this.worker.ref()
         this.worker.postMessage({ ...task, inputs }, buffers)
+        this.waiting.push({ resolve, reject })
       } catch (defect) {
-        this.settle(defect as Error)
+        reject(defect)
+        this.rest()
       }
     })
-    this.running = answer.catch(() => {})
+    this.running = Promise.all([this.running, answer.catch(() => {})])
     const reply = await answer
     if (reply.failure) throw unavailable(`The model could not be opened (${reply.failure.message}).`, reply.failure)
     return (reply as SessionReply<Task>).outcomes
   }
 
-  /** Ends the worker after the task in progress: onnxruntime aborts the whole process if its thread is ended in a run. */
+  /** Ends the worker after the tasks in progress: onnxruntime aborts the whole process if its thread is ended in a run. */
   async stop(): Promise<void> {
     await this.running
     await this.worker?.terminate()
@@ -61,25 +62,25 @@ export class SessionHost {
   private start(): Worker {
     const script = this.script ?? createRequire(import.meta.url).resolve('#session-worker')
     const worker = new Worker(script, { workerData: this.setup })
-    worker.on('message', (reply: SessionReply) => this.settle(reply))
+    worker.on('message', (reply: SessionReply) => {
+      this.waiting.shift()?.resolve(reply)
+      this.rest()
+    })
     let reason: unknown
     worker.on('error', (error) => {
       reason = error
     })
     worker.on('exit', () => {
       if (this.worker === worker) this.worker = undefined
-      this.settle(unavailable('The encoder stopped unexpectedly; it starts again with the next request.', reason))
+      const lost = unavailable('The encoder stopped unexpectedly; it starts again with the next request.', reason)
+      for (const { reject } of this.waiting.splice(0)) reject(lost)
     })
     return worker
   }
 
   /** An idle worker does not keep the process alive. */
-  private settle(result: SessionReply | Error): void {
-    this.worker?.unref()
-    const current = this.current
-    this.current = undefined
-    if (result instanceof Error) current?.reject(result)
-    else current?.resolve(result)
+  private rest(): void {
+    if (this.waiting.length === 0) this.worker?.unref()
   }
 }
 

@@ -9,9 +9,11 @@ export interface SessionSetup {
   bundleDir: string
   manifest: BundleManifest
   sessionOptions: SessionOptions
+  /** How far the worker's threads stand back for others, 0 (default) to 19. */
+  nice?: number
 }
 
-/** Embeds each input. Without inputs the worker only opens its sessions. */
+/** Embeds each input. Without inputs the worker only opens the graphs of the modality. */
 export interface EmbedTask {
   modality: Modality
   inputs: EncoderInput[]

@@ -3,12 +3,14 @@
  * script (`#session-worker` of package.json), as a thread cannot be started from a TypeScript source.
  */
 import { parentPort, workerData } from 'node:worker_threads'
+import { standBack } from '../processor.ts'
 import { BundleSessions } from './bundle-sessions.ts'
 import type { EncoderInput, ImageInput } from './encoder.ts'
 import type { ResultOf, SessionReply, SessionSetup, SessionTask } from './session-protocol.ts'
 import { settleBatch } from './settle-batch.ts'
 
-const { bundleDir, manifest, sessionOptions } = workerData as SessionSetup
+const { bundleDir, manifest, sessionOptions, nice = 0 } = workerData as SessionSetup
+standBack(nice) // before any thread of onnxruntime is started
 const sessions = new BundleSessions(bundleDir, manifest, sessionOptions)
 const port = parentPort!
 
@@ -32,7 +34,7 @@ async function perform(task: SessionTask): Promise<SessionReply> {
 
 function opened(task: SessionTask): Promise<void> {
   if ('head' in task) return sessions.openHead(task.head)
-  return 'preprocessGraph' in task ? sessions.openGraph(task.preprocessGraph) : sessions.open()
+  return 'preprocessGraph' in task ? sessions.openGraph(task.preprocessGraph) : sessions.open(task.modality)
 }
 
 function arraysOf(result: ResultOf<SessionTask>): (Float32Array | Uint8Array)[] {
@@ -40,9 +42,15 @@ function arraysOf(result: ResultOf<SessionTask>): (Float32Array | Uint8Array)[] 
   return 'data' in result ? [result.data] : [result.logits, ...(result.boxes ? [result.boxes] : [])]
 }
 
-port.on('message', async (task: SessionTask) => {
+async function answer(task: SessionTask): Promise<void> {
   const reply = await perform(task)
   const results = reply.outcomes.flatMap((one) => (one.status === 'fulfilled' ? arraysOf(one.value) : []))
   const buffers = results.map(({ buffer }) => buffer as ArrayBuffer)
   port.postMessage(reply, buffers)
+}
+
+/** One task at a time, in their order: the next may lie here already. */
+let last: Promise<void> = Promise.resolve()
+port.on('message', (task: SessionTask) => {
+  last = last.then(() => answer(task))
 })

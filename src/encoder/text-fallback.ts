@@ -5,7 +5,8 @@
  */
 import type { BundleManifest } from '../bundle/manifest.ts'
 import { DomainError } from '../errors.ts'
-import type { Encoder, EncoderInput, HeadInputs, HeadOutput } from './encoder.ts'
+import type { Modality } from '../modality.ts'
+import type { BranchState, Encoder, EncoderInput, HeadInputs, HeadOutput } from './encoder.ts'
 
 /** Encoder services; `isReady` is known without asking. */
 export interface ServicesEncoder extends Encoder {
@@ -49,14 +50,19 @@ export class TextFallback implements Encoder {
     return this.#services.runHead(name, inputs, signal)
   }
 
-  /** Something can be done as soon as one of both is ready. */
-  async ready(): Promise<void> {
+  /** Something can be done as soon as one of both is ready; texts, too. */
+  async ready(modality?: Modality): Promise<void> {
     try {
-      await this.#services.ready()
+      await this.#services.ready(modality)
     } catch (error) {
-      if (!isAway(error)) throw error
-      await this.#local.ready()
+      if (!isAway(error) || (modality ?? 'text') !== 'text') throw error
+      await this.#local.ready('text')
     }
+  }
+
+  stateOf(modality: Modality): BranchState {
+    if (modality === 'text' && !this.#services.isReady) return this.#local.stateOf?.(modality) ?? 'ready'
+    return this.#services.stateOf?.(modality) ?? 'ready'
   }
 
   async close(): Promise<void> {

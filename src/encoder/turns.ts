@@ -1,22 +1,33 @@
-/** Lends a few resources (sessions) out, one user each at a time, in the order they were asked for. */
+/** Lends a few resources (sessions) out, in the order they were asked for, the least used first. */
 export class Turns<Resource> {
-  private readonly free: Resource[]
-  private readonly waiting: ((resource: Resource) => void)[] = []
+  readonly #uses: Map<Resource, number>
+  readonly #waiting: ((resource: Resource) => void)[] = []
+  readonly #depth: number
+  readonly #released = new Map<Resource, number>()
 
-  constructor(resources: readonly Resource[]) {
-    this.free = [...resources]
+  /** @param depth users of one resource at once */
+  constructor(resources: readonly Resource[], depth = 1) {
+    this.#uses = new Map(resources.map((resource) => [resource, 0]))
+    this.#depth = depth
   }
 
   /** The next free resource; whoever takes it gives it back with `release`. */
   take(): Promise<Resource> {
-    const resource = this.free.shift()
-    if (resource !== undefined) return Promise.resolve(resource)
-    return new Promise((resolve) => this.waiting.push(resolve))
+    const [free] = [...this.#uses].sort(([, a], [, b]) => a - b)
+    if (free === undefined || free[1] >= this.#depth) return new Promise((resolve) => this.#waiting.push(resolve))
+    this.#uses.set(free[0], free[1] + 1)
+    return Promise.resolve(free[0])
+  }
+
+  /** When a user of it was last done, in ms since 1970: since then the next one has had it alone. */
+  releasedMs(resource: Resource): number {
+    return this.#released.get(resource) ?? 0
   }
 
   release(resource: Resource): void {
-    const next = this.waiting.shift()
+    this.#released.set(resource, Date.now())
+    const next = this.#waiting.shift()
     if (next) next(resource)
-    else this.free.push(resource)
+    else this.#uses.set(resource, this.#uses.get(resource)! - 1)
   }
 }

@@ -5,9 +5,9 @@
  * One liberty is taken, for the sake of the messages: `oneOf` of contents is compiled as a chain of if/then/else on what
  * tells the alternatives apart, so that a wrong field is reported where it is, not as "matches none of seven schemas".
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
-import { parse } from 'yaml'
 import { isScope, type Scope } from '../auth/keys.ts'
 import type { ErrorDetail } from '../errors.ts'
 import type { components } from './contract.d.ts'
@@ -57,6 +57,9 @@ interface Document {
 }
 
 const CONTRACT_FILE = new URL('../../openapi/openapi.yaml', import.meta.url)
+/** The same as JSON, made when the project is built: reading YAML takes a tenth of a service's start. */
+const BUILT_FILE = new URL('../openapi.json', import.meta.url)
+const require = createRequire(import.meta.url)
 const ID = 'contract'
 
 export class Contract {
@@ -66,8 +69,8 @@ export class Contract {
   readonly #ajv: Ajv2020
   readonly #parameters = new Map<Parameter, ValidateFunction>()
 
-  constructor(yaml = readFileSync(CONTRACT_FILE, 'utf8')) {
-    this.document = parse(yaml)
+  constructor() {
+    this.document = readContract()
     this.#ajv = new Ajv2020({
       allErrors: true,
       verbose: true,
@@ -156,6 +159,12 @@ export class Contract {
     const steps = value.$ref.replace(/^#\//, '').split('/')
     return steps.reduce<unknown>((node, step) => (node as Record<string, unknown>)[step], this.document)
   }
+}
+
+function readContract(): Record<string, unknown> {
+  if (existsSync(BUILT_FILE)) return JSON.parse(readFileSync(BUILT_FILE, 'utf8'))
+  const { parse } = require('yaml') as typeof import('yaml')
+  return parse(readFileSync(CONTRACT_FILE, 'utf8'))
 }
 
 /** A number where the schema wants one and the text is one, written plainly; else the text, which then fails the check. */

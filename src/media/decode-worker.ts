@@ -2,8 +2,10 @@
  * Worker thread that decodes sounds for `MediaDecoder`. Errors travel as plain objects, since an error's `code` does not
  * survive the way between threads; samples are moved, not copied.
  */
+
 import { move, transferableSymbol, valueSymbol } from 'piscina'
 import { DomainError, type ErrorCode } from '../errors.ts'
+import { MEDIA_NICE, standBack } from '../processor.ts'
 import { type DecodeAudioOptions, type DecodedAudio, decodeAudio } from './audio.ts'
 
 export interface DecodeTask extends DecodeAudioOptions {
@@ -11,6 +13,8 @@ export interface DecodeTask extends DecodeAudioOptions {
 }
 
 export type DecodeReply = { ok: true; audio: DecodedAudio } | { ok: false; code: ErrorCode; message: string }
+
+standBack(MEDIA_NICE)
 
 // The codecs report damage on the console, and reject promises nobody waits for, in addition to what they throw.
 for (const method of ['log', 'warn', 'error'] as const) console[method] = () => {}

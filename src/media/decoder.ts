@@ -10,7 +10,8 @@ import { Piscina } from 'piscina'
 import { DomainError } from '../errors.ts'
 import { DEFAULT_MAX_SECONDS, type DecodedAudio, TOO_SLOW } from './audio.ts'
 import type { DecodeReply, DecodeTask } from './decode-worker.ts'
-import { DEFAULT_MAX_PIXELS, type DecodedImage, decodeImage, thumbnail } from './image.ts'
+import type { DecodedImage } from './image.ts'
+import { DEFAULT_MAX_PIXELS } from './image-limits.ts'
 import { type MediaKind, sniffMedia } from './sniff.ts'
 
 export type { DecodedAudio } from './audio.ts'
@@ -20,6 +21,9 @@ export type { DecodedImage } from './image.ts'
 const WORKER_HEAP_MB = 256
 /** How long an idle worker is kept. */
 const IDLE_MS = 60_000
+
+/** Loaded with the first picture: sharp takes a tenth of a service's start. */
+const pictures = () => import('./image.ts')
 
 export interface MediaDecoderOptions {
   /** Width × height above which a picture is refused before decoding. Default 64,000,000. */
@@ -78,12 +82,14 @@ export class MediaDecoder {
     if (!kind) throw new DomainError('unsupported-media-type', UNSUPPORTED)
     if (signal?.aborted) throw calledOff()
     const { maxPixels, orient } = this.options
-    if (kind.modality === 'image') return decodeImage(bytes, { maxPixels, orient, ...(signal && { signal }) })
-    return this.decodeSound(bytes, signal)
+    if (kind.modality === 'audio') return this.decodeSound(bytes, signal)
+    const { decodeImage } = await pictures()
+    return decodeImage(bytes, { maxPixels, orient, ...(signal && { signal }) })
   }
 
   /** WebP of a picture that fits a square of `sidePx`. @throws DomainError as `decode` */
-  thumbnail(bytes: Uint8Array, sidePx: number): Promise<Buffer> {
+  async thumbnail(bytes: Uint8Array, sidePx: number): Promise<Buffer> {
+    const { thumbnail } = await pictures()
     return thumbnail(bytes, sidePx, this.options)
   }
 

@@ -5,10 +5,8 @@
  */
 import sharp, { type Metadata, type OutputInfo, type Sharp } from 'sharp'
 import { DomainError } from '../errors.ts'
+import { DEFAULT_MAX_PIXELS } from './image-limits.ts'
 import { sniffMedia } from './sniff.ts'
-
-/** 64 MP, the limit stated in the contract. */
-export const DEFAULT_MAX_PIXELS = 64_000_000
 
 /** What the header says; width and height as stored, before the EXIF orientation is applied. */
 export interface ImageInfo {

@@ -121,8 +121,11 @@ export interface ContentEncoderDeps {
   limits: Limits
 }
 
-/** Decoded pictures and sounds held at once, over all requests: a 64 MP picture is 192 MB. */
+/** Pictures and sounds being decoded, or decoded and large, over all requests: a 64 MP picture is 192 MB. */
 const MEDIA_AT_ONCE = 4
+/** Decoded ones up to `SMALL_BYTES` held at once beside them, so that batches fill: 256 MB. */
+const SMALL_AT_ONCE = 64
+const SMALL_BYTES = 4_000_000
 /** Addresses being fetched, or fetched and not yet encoded, over all requests: at 32 MiB each, 512 MiB. */
 const FETCHES_AT_ONCE = 16
 /** Uploads read and not yet encoded, over all requests: at 64 MiB each, 256 MiB. */
@@ -136,6 +139,7 @@ const TEXT_MEDIA: MediaInfo = { mimeType: 'text/plain; charset=utf-8', format: '
 export class ContentEncoder {
   readonly #deps: ContentEncoderDeps
   readonly #media = new Gate(MEDIA_AT_ONCE)
+  readonly #small = new Gate(SMALL_AT_ONCE)
   readonly #fetches = new Gate(FETCHES_AT_ONCE)
   readonly #uploads = new Gate(UPLOADS_AT_ONCE)
 
@@ -249,17 +253,25 @@ export class ContentEncoder {
    * @param takes modalities that `use` knows what to do with
    * @throws DomainError `undecodable-media`, `unsupported-media-type`, `media-too-large`, `unsupported-by-model`
    */
-  withMedia<T>(
+  async withMedia<T>(
     sources: readonly MediaSource[],
     takes: readonly Modality[],
     use: (media: Medium[]) => Promise<T>,
     signal?: AbortSignal,
   ): Promise<T> {
-    return this.#media.run(async () => {
+    const opened = await this.#media.run(async () => {
       const media: Medium[] = []
       for (const source of sources) media.push(await this.#open(source, takes, signal))
-      return use(media)
+      if (bytesOf(media) > SMALL_BYTES) return { result: await use(media) }
+      await this.#small.enter(signal) // still in the other's place, so that what waits here is bounded, too
+      return { media }
     }, signal)
+    if (opened.media === undefined) return opened.result
+    try {
+      return await use(opened.media)
+    } finally {
+      this.#small.leave()
+    }
   }
 
   /** WebP of a stored picture that fits a square of `sidePx`. @throws DomainError `undecodable-media`, `media-too-large` */
@@ -328,6 +340,16 @@ export class ContentEncoder {
     }
     return Promise.all(windows.map((window) => gate.run(() => encodeWindow(window), signal)))
   }
+}
+
+/** What decoded media take in memory. */
+function bytesOf(media: readonly Medium[]): number {
+  const sizes = media.map((medium) =>
+    medium.modality === 'image'
+      ? medium.image.data.byteLength
+      : medium.windows.reduce((sum, { waveform }) => sum + waveform.byteLength, 0),
+  )
+  return sizes.reduce((sum, size) => sum + size, 0)
 }
 
 /** @throws DomainError `unprocessable-content` (blank), `input-too-long` */

@@ -1,5 +1,5 @@
 /** What the one loaded model is, and whether it can be used now. */
-import type { Encoder, HeadInfo } from '../encoder/encoder.ts'
+import type { BranchState, Encoder, HeadInfo } from '../encoder/encoder.ts'
 import { DomainError } from '../errors.ts'
 import type { Modality } from '../modality.ts'
 import type { NewCollection } from '../vectors/store.ts'
@@ -56,14 +56,23 @@ export class ModelService {
     )
   }
 
-  /** @throws DomainError `encoder-unavailable` with the reason, `encoder-starting` */
-  async ready(): Promise<void> {
+  /** How the branch of each modality stands, as far as the encoder tells; one that answers for itself is ready when it says so. */
+  get branches(): Partial<Record<Modality, BranchState>> {
+    return Object.fromEntries(this.info.modalities.map((each) => [each, this.#encoder.stateOf?.(each) ?? 'ready']))
+  }
+
+  /** @throws DomainError `invalid-request` (the model has no such branch), `encoder-unavailable` with the reason, `encoder-starting` */
+  async ready(modality?: Modality): Promise<void> {
+    if (modality !== undefined && !this.info.modalities.includes(modality)) {
+      const able = this.info.modalities.join(' and ')
+      throw new DomainError('invalid-request', `The model takes ${able}, so nothing of ${modality} can be ready.`)
+    }
     let timer: NodeJS.Timeout | undefined
     const patience = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(starting()), READY_WITHIN_MS)
     })
     try {
-      await Promise.race([this.#encoder.ready(), patience])
+      await Promise.race([this.#encoder.ready(modality), patience])
     } catch (error) {
       throw error instanceof DomainError ? error : unavailable('The model could not be loaded.', error)
     } finally {

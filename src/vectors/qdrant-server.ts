@@ -6,7 +6,8 @@
  * The client's traps, seen in 1.18: `createCollection` drops `metadata` (hence `api()`); it assumes port 6333 for https too and
  * forgets a path in the address; its version check is not awaited. Source: Qdrant's OpenAPI, client 1.18.
  */
-import { QdrantClient } from '@qdrant/js-client-rest'
+import { createRequire } from 'node:module'
+import type { QdrantClient } from '@qdrant/js-client-rest'
 import { DomainError } from '../errors.ts'
 import { CALL_LIMITS, type CallLimits, QdrantCalls, reasonOf, statusOf } from './qdrant-calls.ts'
 import { type OnCollection, QdrantPointCalls } from './qdrant-point-calls.ts'
@@ -54,6 +55,8 @@ export class PointGone extends DomainError {
   }
 }
 
+const require = createRequire(import.meta.url)
+
 export class QdrantServer {
   readonly quantization: Quantization
   readonly points: QdrantPointCalls
@@ -65,7 +68,9 @@ export class QdrantServer {
   /** Connects at first use. */
   constructor({ url, apiKey, prefix = 'onepeace-', limits = CALL_LIMITS, quantization = 'none' }: QdrantOptions) {
     const { origin, pathname, port, protocol } = new URL(url)
-    this.#client = new QdrantClient({
+    // Loaded here and not with this file: it takes a tenth of a service's start, and most services have no Qdrant server.
+    const { QdrantClient: Client } = require('@qdrant/js-client-rest') as typeof import('@qdrant/js-client-rest')
+    this.#client = new Client({
       url: origin,
       port: port ? Number(port) : protocol === 'https:' ? 443 : 80,
       prefix: pathname.replace(/\/+$/, ''),

@@ -92,7 +92,10 @@ it('serves itself, the model and the limits', async () => {
 
 it('tells live from ready', async () => {
   expect((await call(h.app, { method: 'GET', url: '/livez' })).json()).toEqual({ status: 'live' })
-  expect((await call(h.app, { method: 'GET', url: '/readyz' })).json()).toEqual({ status: 'ready' })
+  const modalities = { text: 'ready', image: 'ready', audio: 'ready' }
+  expect((await call(h.app, { method: 'GET', url: '/readyz' })).json()).toEqual({ status: 'ready', modalities })
+  expect((await call(h.app, { method: 'GET', url: '/readyz?modality=image' })).statusCode).toBe(200)
+  expect((await call(h.app, { method: 'GET', url: '/readyz?modality=video' })).statusCode).toBe(400)
   h.encoder.notReady = new Error('no weights')
   const response = await call(h.app, { method: 'GET', url: '/readyz' })
   h.encoder.notReady = undefined

@@ -120,7 +120,7 @@ beforeAll(async () => {
   const heads = NAMES.map((name) => ({ name, checkpointPath: join(dir, `${name}.safetensors`) }))
   const paths = { checkpointPath: join(dir, 'base.safetensors'), bpeDir: join(dir, 'bpe'), outDir: bundle() }
   manifest = (await convertCheckpoint({ ...paths, heads, precision: 'fp32' })).manifest
-  encoder = openLocalEncoder(bundle(), manifest, { intraOpThreads: 1 })
+  encoder = openLocalEncoder(bundle(), manifest, { threads: 1 })
 })
 afterAll(async () => {
   await encoder?.close()
@@ -210,7 +210,7 @@ describe('a head of a converted bundle', () => {
 
   it('says why its graph does not open, while the rest goes on', async () => {
     const heads = manifest.heads!.map((head) => (head.name === 'vqa' ? { ...head, graph: 'head-gone.onnx' } : head))
-    const damaged = openLocalEncoder(bundle(), { ...manifest, heads }, { intraOpThreads: 1 })
+    const damaged = openLocalEncoder(bundle(), { ...manifest, heads }, { threads: 1 })
     await expect(damaged.runHead('vqa', CASES.vqa!.inputs())).rejects.toMatchObject({ code: 'encoder-unavailable' })
     expect((await damaged.runHead('texts', CASES.texts!.inputs())).logits).toHaveLength(3)
     await damaged.close()
@@ -228,7 +228,7 @@ describe('a bundle of one head', () => {
     }
     const alone = (await convertCheckpoint(given)).manifest
     expect(alone).toMatchObject({ modalities: [], heads: [{ name: 'vqa', task: 'answering' }] })
-    const single = openLocalEncoder(outDir, alone, { intraOpThreads: 1 })
+    const single = openLocalEncoder(outDir, alone, { threads: 1 })
     await single.ready()
     expect(await single.runHead('vqa', CASES.vqa!.inputs())).toEqual(await encoder.runHead('vqa', CASES.vqa!.inputs()))
     await expect(single.encode(text(5))).rejects.toMatchObject({ code: 'unsupported-by-model' })

@@ -109,7 +109,7 @@ describe.skipIf(!present)('the local encoder', () => {
   })
 
   it('finishes what it accepted when it closes', async () => {
-    const closing = openLocalEncoder(dir, manifest, { maxWaitMs: 60_000, intraOpThreads: 1 })
+    const closing = openLocalEncoder(dir, manifest, { maxWaitMs: 60_000, threads: 1 })
     const accepted = MAKERS.text!.map((make) => closing.encode(make()))
     await closing.close()
     expect((await Promise.allSettled(accepted)).every(({ status }) => status === 'fulfilled')).toBe(true)
@@ -132,6 +132,26 @@ describe.skipIf(!present)('the local encoder', () => {
     await expect(fragile.encode(deadly)).rejects.toMatchObject({ code: 'encoder-unavailable' })
     expect(await fragile.encode(text(1, 5))).toEqual(before)
     await fragile.close()
+  })
+
+  it('opens a branch with its first use where that was chosen', async () => {
+    const lazy = openLocalEncoder(dir, manifest, { preload: ['text'] })
+    await lazy.ready()
+    const states = () => manifest.modalities.map((modality) => lazy.stateOf!(modality))
+    expect(states()).toEqual(['ready', 'unopened', 'unopened'])
+    await lazy.encode(image(1, 20, 30))
+    expect(states()).toEqual(['ready', 'ready', 'unopened'])
+    await lazy.ready('audio')
+    expect(states()).toEqual(['ready', 'ready', 'ready'])
+    await lazy.close()
+  })
+
+  it('gives the same embedding where weights are mapped and not repacked', async () => {
+    const mapped = openLocalEncoder(dir, manifest, { prepack: false })
+    for (const make of [MAKERS.text![0]!, MAKERS.image![0]!, MAKERS.audio![0]!]) {
+      expect(difference(await mapped.encode(make()), await encoder.encode(make()))).toBeLessThanOrEqual(TOLERANCE)
+    }
+    await mapped.close()
   })
 
   it('says why its sessions do not open', async () => {

@@ -102,3 +102,21 @@ it('takes proxies as addresses and networks, and nothing else', () => {
   for (const wrong of ['true', '10.0.0.0/33', '10.0.0.0/8/8', 'proxy.local', '1'])
     expect(() => of(wrong), wrong).toThrow('ONEPEACE_TRUSTED_PROXIES')
 })
+
+it('takes how the model runs, and leaves to the machine what is not said', () => {
+  expect(loadConfig({}, {}).engine).toEqual({
+    workers: undefined,
+    threads: undefined,
+    preload: ['text', 'image', 'audio'],
+    prepack: undefined,
+    maxWaitMs: 0,
+    maxBatchPositions: undefined,
+  })
+  const env = { ONEPEACE_WORKERS: '2', ONEPEACE_THREADS: '3', ONEPEACE_PREPACK: '0', ONEPEACE_BATCH_WAIT_MS: '5' }
+  expect(loadConfig({}, env).engine).toMatchObject({ workers: 2, threads: 3, prepack: false, maxWaitMs: 5 })
+  const preload = (text: string) => loadConfig({}, { ONEPEACE_PRELOAD: text }).engine.preload
+  expect(preload('none')).toEqual([])
+  expect(preload('image, text')).toEqual(['text', 'image'])
+  expect(() => preload('pictures')).toThrow('ONEPEACE_PRELOAD')
+  expect(() => loadConfig({}, { ONEPEACE_THREADS: '0' })).toThrow('ONEPEACE_THREADS')
+})

@@ -508,7 +508,8 @@ export interface paths {
         };
         /**
          * Can it do its work
-         * @description 503 with the reason while the model is loading or the store cannot be used.
+         * @description 503 with the reason while the model is loading or the store cannot be used. Branches of the model that open with their
+         *     first use are not waited for, unless `modality` names one: then that one is opened, and no other waited for.
          */
         get: operations["getReadiness"];
         put?: never;
@@ -1195,8 +1196,21 @@ export interface components {
         };
         Status: {
             /** @enum {string} */
-            status: "live" | "ready";
+            status: "live";
         };
+        Readiness: {
+            /** @enum {string} */
+            status: "ready";
+            /** @description How the model's branch for each of its modalities stands. */
+            modalities: {
+                [key: string]: components["schemas"]["BranchState"];
+            };
+        };
+        /**
+         * @description `unopened`: opens with its first use; `failing`: the next use tries again.
+         * @enum {string}
+         */
+        BranchState: "unopened" | "opening" | "ready" | "failing";
         /** @enum {string} */
         ProblemCode: "invalid-request" | "unauthenticated" | "forbidden" | "not-found" | "method-not-allowed" | "conflict" | "payload-too-large" | "unsupported-media-type" | "range-not-satisfiable" | "undecodable-media" | "input-too-long" | "media-too-large" | "unsupported-by-model" | "unprocessable-content" | "idempotency-key-reused" | "rate-limited" | "internal" | "overloaded" | "encoder-unavailable" | "encoder-starting" | "vector-store-unavailable" | "queue-unavailable" | "deadline-exceeded";
         Finding: {
@@ -2665,7 +2679,10 @@ export interface operations {
     };
     getReadiness: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The branch that is asked about; all that open at the start if absent. */
+                modality?: components["schemas"]["Modality"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2680,7 +2697,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Status"];
+                    "application/json": components["schemas"]["Readiness"];
                 };
             };
             400: components["responses"]["InvalidRequest"];

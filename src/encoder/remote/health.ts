@@ -1,9 +1,8 @@
 /** How an encoder service fares, by kind of work. */
 import { DomainError } from '../../errors.ts'
-import type { Modality } from '../../modality.ts'
-import type { Encoder } from '../encoder.ts'
+import type { Encoder, Kind } from '../encoder.ts'
 
-export type Kind = Modality | 'head'
+export type { Kind }
 
 /** `failing`: the latest work of this kind could not be done for a reason that is the encoder's own. */
 export interface KindHealth {

@@ -9,11 +9,11 @@ export function serviceRoutes({ add, contract, deps: { models, forTenant, metric
   const document = JSON.stringify(contract.document)
   add('listModels', async () => modelList(models))
   add('getLiveness', async (): Promise<Schemas['Status']> => ({ status: 'live' }))
-  add('getReadiness', async (): Promise<Schemas['Status']> => {
-    await models.ready()
+  add('getReadiness', async (request): Promise<Schemas['Readiness']> => {
+    await models.ready(request.checked.modality as Schemas['Modality'] | undefined)
     await forTenant(DEFAULT_TENANT).collections.ready()
     await media.ready()
-    return { status: 'ready' }
+    return { status: 'ready', modalities: models.branches }
   })
   add('getMetrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()))
   add('getContract', async (_request, reply) => reply.type('application/json').send(document))

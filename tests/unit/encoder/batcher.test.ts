@@ -113,6 +113,34 @@ describe('a batch', () => {
   })
 })
 
+describe('the work of a batch', () => {
+  it('is bounded; what is larger by itself goes alone', async () => {
+    const { batcher, batches } = setup({ maxBatch: 9, maxBatchWork: 10, workOf: ({ id }) => id, bucketOf: () => 0 })
+    await settled([4, 6, 1, 50, 2, 3].map((id) => batcher.submit({ id })))
+    expect(batches).toEqual([[4, 6], [1], [50], [2, 3]])
+  })
+
+  it('that fills a batch sends it at once', async () => {
+    const { batcher, batches } = setup({ maxBatch: 9, maxBatchWork: 10, workOf: () => 5 })
+    const all = items(2).map((item) => batcher.submit(item))
+    await vi.advanceTimersByTimeAsync(0)
+    expect(batches).toEqual([[0, 1]])
+    await settled(all)
+  })
+})
+
+describe('an idle batcher that does not wait', () => {
+  it('sends what comes in one turn of the event loop together, at once', async () => {
+    const { batcher, batches } = setup({ maxWaitMs: 0, together: true })
+    const first = [batcher.submit({ id: 0 })]
+    await Promise.resolve()
+    first.push(batcher.submit({ id: 1 }))
+    await vi.advanceTimersByTimeAsync(0)
+    expect(batches).toEqual([[0, 1]])
+    await settled(first)
+  })
+})
+
 describe('a failure', () => {
   it('of one item fails that item alone', async () => {
     const { batcher, batches } = setup()

@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import type { BundleManifest } from '../../../src/bundle/manifest.ts'
-import { frameCount } from '../../../src/encoder/bundle-sessions.ts'
 import type { EncoderInput } from '../../../src/encoder/encoder.ts'
-import { bucketOf, checkInput, costOf, paddedTokens } from '../../../src/encoder/input-limits.ts'
+import {
+  bucketOf,
+  checkInput,
+  costOf,
+  frameCount,
+  paddedTokens,
+  positionsOf,
+} from '../../../src/encoder/input-limits.ts'
 
 const CONV_LAYERS = [
   [10, 5],
@@ -79,6 +85,12 @@ describe('inputs', () => {
     expect([text(3), image(20, 30), audio(16_000)].map((input) => costOf(input, manifest))).toEqual([8, 600, 16_000])
     expect([1, 8, 9, 65, 71].map((tokens) => paddedTokens(tokens, manifest.text!))).toEqual([8, 8, 16, 71, 71])
   })
+})
+
+it('work is counted in positions of the layers: padded tokens, patches, frames', () => {
+  const side = Math.floor(manifest.image!.sizePx / 16)
+  const inputs = [text(3), image(20, 30), image(2000, 10), audio(16_000)]
+  expect(inputs.map((input) => positionsOf(input, manifest))).toEqual([8, side ** 2 + 1, side ** 2 + 1, 50])
 })
 
 it('frames are counted as spec §7 does', () => {

@@ -121,7 +121,7 @@ describe('a local encoder', () => {
        parentPort.on('message', () => parentPort.postMessage({ outcomes: [] }))`,
     )
     await encoder.ready()
-    expect(encoder.ready()).toBe(encoder.ready())
+    expect(encoder.stateOf!('image')).toBe('ready')
     await encoder.close()
     await expect(encoder.ready()).rejects.toMatchObject({ code: 'encoder-unavailable' })
     await expect(encoder.encode(image(1))).rejects.toMatchObject({ code: 'encoder-unavailable' })
