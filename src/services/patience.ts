@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { DomainError, type ErrorCode } from '../errors.ts'
 
-/** Nothing is wrong with the work itself. */
+/** Nothing is wrong with the work itself; as with whatever says when to come again. */
 const NOT_NOW: readonly ErrorCode[] = [
   'overloaded',
   'encoder-unavailable',
@@ -28,7 +28,8 @@ export async function patiently<T>(
       return await task()
     } catch (error) {
       signal.throwIfAborted()
-      const isForLater = error instanceof DomainError && NOT_NOW.includes(error.code)
+      const isForLater =
+        error instanceof DomainError && (NOT_NOW.includes(error.code) || error.retryAfterS !== undefined)
       if (!isForLater && (isForeseen(error) || tries >= MAX_TRIES)) throw error
       await pause(pauseMs(error, tries), undefined, { signal }).catch(() => signal.throwIfAborted())
     }

@@ -297,7 +297,8 @@ def test_an_import_is_a_job_with_failed_lines_and_an_answer_may_be_waited_for(ru
         assert kept["result"] == await client.items.get(name, "later")
         vectors = await client.jobs.wait((await client.jobs.embed("a dog"))["id"], every=0.05)
         expected = (await client.embed("a dog"))["data"][0]["embedding"]
-        assert vectors["result"]["data"][0]["embedding"] == pytest.approx(expected)
+        answer: Any = vectors["result"]
+        assert answer["data"][0]["embedding"] == pytest.approx(expected)
 
     run(check)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, AsyncGenerator, AsyncIterable, Callable, Dict, Iterable, Optional, Sequence, Union, cast
 
 from typing_extensions import Unpack
@@ -81,7 +80,7 @@ class AsyncJobs:
                 on_progress(job)
             if job["state"] not in ("queued", "running"):
                 return job
-            await asyncio.sleep(every)
+            await self._transport.pause(every)
 
     async def list(self, **request: Unpack[RequestOptions]) -> AsyncGenerator[Job, None]:
         """All, newest first, a page at a time as they are asked for."""

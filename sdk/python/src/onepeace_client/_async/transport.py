@@ -80,5 +80,8 @@ class AsyncTransport:
         )
         return await self._http.send(request, stream=True)
 
+    async def pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
     async def aclose(self) -> None:
         await self._http.aclose()

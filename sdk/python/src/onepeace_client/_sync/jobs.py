@@ -81,7 +81,7 @@ class Jobs:
                 on_progress(job)
             if job["state"] not in ("queued", "running"):
                 return job
-            time.sleep(every)
+            self._transport.pause(every)
 
     def list(self, **request: Unpack[RequestOptions]) -> Generator[Job, None, None]:
         """All, newest first, a page at a time as they are asked for."""

@@ -80,5 +80,8 @@ class Transport:
         )
         return self._http.send(request, stream=True)
 
+    def pause(self, seconds: float) -> None:
+        time.sleep(seconds)
+
     def close(self) -> None:
         self._http.close()
