@@ -92,6 +92,7 @@ export class JobKeeper {
   async sweep(): Promise<void> {
     const { records, keepMs } = this.#deps
     for (const job of await records.all()) {
+      if (Date.now() - timeOfId(job.id) < keepMs) continue // without a look at it
       const end = await records.getEnd(job)
       if (end !== undefined && Date.now() - Date.parse(end.at) > keepMs) await records.delete(job)
     }
