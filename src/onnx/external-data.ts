@@ -14,6 +14,15 @@ export interface ExternalTensor {
   dtype: DataType
   dims: readonly number[]
   location: ExternalLocation
+  /** Of a matrix stored in blocks (`quantise.ts`): dtype uint8, dims (N, blocks of a row, bytes of a block). */
+  blocks?: BlockFormat
+}
+
+/** How the rows of a matrix are cut: `columns` K values a row, `size` of them to a block, each in so many bits. */
+export interface BlockFormat {
+  bits: 4 | 8
+  size: number
+  columns: number
 }
 
 export class ExternalDataWriter {
