@@ -78,14 +78,19 @@ try {
   for (const precision of precisions) {
     const outDir = join(dir, precision)
     const { manifest } = await convertCheckpoint({ checkpointPath, bpeDir, outDir, precision })
-    const served = Object.fromEntries(Object.entries(items).filter(([modality]) => manifest.modalities.includes(modality)))
+    const served = Object.fromEntries(
+      Object.entries(items).filter(([modality]) => manifest.modalities.includes(modality)),
+    )
     const model = await openModel(loadConfig({ model: outDir }, { ...process.env, ONEPEACE_CACHE_MB: '0' }))
     try {
-      await embedAll(model.content, Object.fromEntries(Object.entries(served).map(([name, parts]) => [name, parts.slice(0, 2)])))
+      await embedAll(
+        model.content,
+        Object.fromEntries(Object.entries(served).map(([name, parts]) => [name, parts.slice(0, 2)])),
+      )
       const embedded = await embedAll(model.content, served)
       reference ??= embedded
       const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0)
-      measured[precision] = { megabytes: bytes / 1e6, ...compared(embedded) }
+      measured[precision] = { megabytes: bytes / 1e6, ...compared(embedded, reference) }
       if (gallery) measured[precision].retrieval = await retrieval(model.content, gallery)
     } finally {
       await model.close()
@@ -100,7 +105,7 @@ try {
   await rm(dir, { recursive: true, force: true })
 }
 
-function compared(embedded) {
+function compared(embedded, reference) {
   return Object.fromEntries(
     Object.entries(embedded).map(([modality, { vectors, ms }]) => {
       const cosines = vectors.map((vector, i) => cosine(vector, reference[modality].vectors[i]))
@@ -137,5 +142,8 @@ async function replaceTable(file, report) {
   const text = await readFile(file, 'utf8')
   const [from, to] = [text.indexOf(begin), text.indexOf(end, text.indexOf(begin))]
   if (from < 0 || to < 0) throw new Error(`${file} has no lines ${begin} and ${end} to put the table between.`)
-  await writeFile(file, `${text.slice(0, from + begin.length)}\n${asMarkdown(report)}\n\n${report.machine}\n${text.slice(to)}`)
+  await writeFile(
+    file,
+    `${text.slice(0, from + begin.length)}\n${asMarkdown(report)}\n\n${report.machine}\n${text.slice(to)}`,
+  )
 }

@@ -1,8 +1,8 @@
 /** What the measurements share: the machine in a line, medians and spread, tables, JSON. A part of the others. */
 import { mkdir, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { dirname } from 'node:path'
-import { createRequire } from 'node:module'
 
 /** Processor, cores, memory, versions. */
 export function machineLine() {

@@ -26,7 +26,7 @@ const ROWS: StoredAs = { kind: 'rows' }
 export function storedAs(plan: TensorPlan, precision: Precision): StoredAs {
   if (precision === 'fp32') return FLOATS
   if (precision === 'fp16') return { kind: 'halves' }
-  if (plan.role === 'table') return ROWS
+  if (plan.role === 'table') return { kind: 'halves' }
   if (plan.role !== 'matrix' || staysFloat(plan)) return FLOATS
   if (precision === 'int8') return ROWS
   const bits = precision === 'int4' ? 4 : 8

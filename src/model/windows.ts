@@ -15,12 +15,15 @@ interface Window {
   stride: number
 }
 
-/** (B, n, C) times the stored matrix `name` (k · C, C'), rows (tap, channel) → (B, t, C'), t = floor((n - k) / stride) + 1. */
+/**
+ * (B, n, C) times the stored matrix `name` (k · C, C'), rows (tap, channel) → (B, t, C'), t = floor((n - k) / stride) + 1. Where
+ * the matrix is in int8, the frames must come from a GELU.
+ */
 export function windowProduct(g: GraphBuilder, frames: Value, name: string, window: Window): Value {
   if (g.stored(name).dtype !== 'int8') return product(g, windows(g, frames, window), name)
   // One scale for all frames of a sound: a window then has one, however it is cut, and an item's result is its own.
-  const { values, scale } = quantise(g, frames, [1, 2])
-  return quantisedProduct(g, { values: windows(g, values, window), scale }, name)
+  const quantised = quantise(g, frames, [1, 2], 'gelu')
+  return quantisedProduct(g, { ...quantised, values: windows(g, quantised.values, window) }, name)
 }
 
 /** (B, n, C) → (B, t, k · C) */
