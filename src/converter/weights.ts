@@ -21,7 +21,7 @@ interface Stored {
 }
 
 /**
- * Adds the tensors of one checkpoint, holding one at a time.
+ * Adds the tensors of one checkpoint: one is read, one encoded, one written at a time.
  * @param onTensor told of each tensor's bytes in the checkpoint once it is written
  * @returns where they lie, by their names in the checkpoint
  * @throws ConvertError where a value has no half
@@ -33,9 +33,9 @@ export async function writeWeights(
   onTensor: (sourceBytes: number) => void,
 ): Promise<Weights> {
   const weights = new Map<string, ExternalTensor>()
-  for (const planned of plan) {
+  for await (const [planned, values] of readAhead(checkpoint, plan)) {
     const { name } = planned
-    const { tensor, data, scales } = encode(planned, planned.store(await checkpoint.readFloat32(name)), precision)
+    const { tensor, data, scales } = encode(planned, planned.store(values), precision)
     const { blocks } = tensor
     weights.set(name, { ...(await writer.add(tensor.dtype, tensor.dims, bytesOf(data))), ...(blocks && { blocks }) })
     if (scales) weights.set(scaleName(name), await writer.add('float32', scales.dims, bytesOf(scales.data)))
@@ -47,6 +47,24 @@ export async function writeWeights(
     weights.set(IMAGE_BUCKETS, await writer.add('int32', [tokens, tokens], buckets))
   }
   return weights
+}
+
+/** The planned tensors' values, the next being read while the caller works at one. */
+async function* readAhead(
+  checkpoint: Checkpoint,
+  plan: readonly TensorPlan[],
+): AsyncGenerator<[TensorPlan, Float32Array]> {
+  const read = (index: number) => {
+    const reading = index < plan.length ? checkpoint.readFloat32(plan[index]!.name) : undefined
+    reading?.catch(() => {}) // told when its turn comes
+    return reading
+  }
+  let next = read(0)
+  for (const [index, planned] of plan.entries()) {
+    const values = await next!
+    next = read(index + 1)
+    yield [planned, values]
+  }
 }
 
 function encode(plan: TensorPlan, values: Float32Array, precision: Precision): Stored {
