@@ -26,7 +26,8 @@ const { size } = await stat(checkpoint)
 const dir = values.keep ?? (await mkdtemp(join(tmpdir(), 'onepeace-convert-')))
 const measured = {}
 try {
-  for (const precision of values.precisions.split(',')) measured[precision] = await convert(precision, join(dir, precision))
+  for (const precision of values.precisions.split(','))
+    measured[precision] = await convert(precision, join(dir, precision))
 } finally {
   if (values.keep === undefined) await rm(dir, { recursive: true, force: true })
 }
@@ -38,7 +39,9 @@ const rows = Object.entries(measured).map(([precision, { seconds, residentBytes,
   `${(residentBytes / 1e9).toFixed(2)} GB`,
   `${(bundleBytes / 1e9).toFixed(2)} GB`,
 ])
-console.log(`${(size / 1e9).toFixed(2)} GB; ${report.machine}\n\n${table(['precision', 'took', 'rate', 'resident', 'bundle'], rows)}`)
+console.log(
+  `${(size / 1e9).toFixed(2)} GB; ${report.machine}\n\n${table(['precision', 'took', 'rate', 'resident', 'bundle'], rows)}`,
+)
 if (values.json) await writeJson(values.json, report)
 
 async function convert(precision, out) {

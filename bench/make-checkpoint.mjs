@@ -38,7 +38,7 @@ export const SHAPES = {
   },
   smoke: {
     trunk: { embedDim: 64, ffnEmbedDim: 128, layers: 2, attentionHeads: 2 },
-    text: { vocabSize: 260, maxPositions: 80, bucketSize: 16 },
+    text: { vocabSize: 260, maxPositions: 514, bucketSize: 16 },
     image: grid(16, 4),
     audio: { convLayers: conv(32), convPosDepth: 5, convPosKernel: 19, convPosGroups: 16, bucketSize: 32 },
   },
