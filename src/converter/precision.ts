@@ -5,7 +5,7 @@
  *   fp16        everything in halves, widened once at load
  *   int8        matrices in int8, a scale an output channel; activations 8 bits, a scale a row
  *   int8-block  matrices in blocks of 8 bits; activations likewise
- *   int4        the same with 4 bits
+ *   int4        the same, with 4 bits in the feed-forward networks
  */
 import type { Precision } from '../bundle/manifest.ts'
 import type { TensorPlan } from '../model/tensor-plan.ts'
@@ -29,9 +29,12 @@ export function storedAs(plan: TensorPlan, precision: Precision): StoredAs {
   if (plan.role === 'table') return { kind: 'halves' }
   if (plan.role !== 'matrix' || staysFloat(plan)) return FLOATS
   if (precision === 'int8') return ROWS
-  const bits = precision === 'int4' ? 4 : 8
+  const bits = precision === 'int4' && !staysIn8Bits(plan) ? 4 : 8
   return { kind: 'blocks', bits, size: BLOCK_SIZE[bits] }
 }
+
+/** Attention, which all branches share, has a tenth of the full-size model's weights and does most of the harm in 4 bits. */
+const staysIn8Bits = ({ name }: TensorPlan): boolean => !/_ffn\./.test(name)
 
 /** A matrix too narrow for 8-bit arithmetic to pay, such as the first convolution of sounds, which reads raw samples. */
 const LEAST_COLUMNS = 16
