@@ -33,8 +33,21 @@ def graph_tensors(folder, file):
     origin = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Cast"}
     turned = {origin.get(node.input[1], node.input[1]) for node in graph.node if node.op_type == "MatMul"}
     named = {t.name: to_array(t) for t in graph.initializer if not t.name.startswith("/")}
-    return {name: torch.from_numpy(np.array(x.T if name in turned else x, np.float32))
-            for name, x in named.items() if not name.endswith(BUFFERS)}
+    if quantised := [name for name in named if name.endswith("_scale")]:
+        raise ValueError(f"{folder} is stored in few bits ({quantised[0]}); weights to train on come of an fp32 or fp16 bundle")
+    tensors = {name: torch.from_numpy(np.array(x.T if name in turned else x, np.float32))
+               for name, x in named.items() if not name.endswith(BUFFERS)}
+    return {name: as_convolution(name, x, tensors) for name, x in tensors.items()}
+
+
+def as_convolution(name, weight, tensors):
+    """[out, in, k] of a convolution of the audio front end that is stored as a product, [out, k · in]; others as they are."""
+    convolution = re.fullmatch(r"(.*\.conv_layers\.)(\d+)\.0\.weight", name)
+    if convolution is None or weight.ndim == 3:
+        return weight
+    prefix, layer = convolution[1], int(convolution[2])
+    channels = 1 if layer == 0 else len(tensors[f"{prefix}{layer - 1}.2.1.weight"])
+    return weight.reshape(len(weight), -1, channels).transpose(1, 2).contiguous()
 
 
 def config_of(tensors, conv_layers=(), head_type="val"):

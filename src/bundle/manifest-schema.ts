@@ -1,5 +1,5 @@
 /** JSON Schema of `manifest.json`; `BundleManifest` in manifest.ts is its TypeScript face. */
-import { HEAD_TASKS } from './manifest.ts'
+import { HEAD_TASKS, PRECISIONS } from './manifest.ts'
 
 const positive = { type: 'integer', minimum: 1 }
 /** A plain file name: a manifest from elsewhere must not reach outside its folder. */
@@ -41,7 +41,7 @@ export const manifestSchema = object(
     formatVersion: { const: 1 },
     name: { type: 'string', minLength: 1 },
     embedDim: positive,
-    precision: { enum: ['fp32', 'fp16'] },
+    precision: { enum: PRECISIONS },
     modalities: { type: 'array', items: { enum: ['text', 'image', 'audio'] }, uniqueItems: true },
     logitScale: { type: 'number' },
     text: object({ graph: fileName, ...text }),

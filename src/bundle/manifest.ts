@@ -14,8 +14,12 @@ import type { Modality } from '../modality.ts'
 export const MANIFEST_FILE = 'manifest.json'
 export const FORMAT_VERSION = 1
 
-/** How the weights are stored. Arithmetic is float32 in both (docs/adr/0004). */
-export type Precision = 'fp32' | 'fp16'
+/**
+ * How the weights are stored. Arithmetic is float32 with fp32 and fp16 (docs/adr/0004); with the others the products with
+ * weights are in 8 bits (docs/precision.md).
+ */
+export const PRECISIONS = ['fp32', 'fp16', 'int8', 'int8-block', 'int4'] as const
+export type Precision = (typeof PRECISIONS)[number]
 
 export interface BundleFile {
   /** Path relative to the bundle folder. */

@@ -16,6 +16,9 @@ import {
 } from './tensor-layout.ts'
 import { openTorchZip } from './torch-zip.ts'
 
+/** Bytes that a tensor takes in its file. */
+export const tensorBytes = ({ dtype, shape }: TensorInfo): number => elementCount(shape) * DTYPE_BYTES[dtype]
+
 export { CheckpointError } from './checkpoint-error.ts'
 export type { CheckpointDtype, TensorInfo } from './tensor-layout.ts'
 

@@ -45,7 +45,8 @@ export type ElementSink = (source: Uint8Array, byte: number, index: number, coun
 
 /** torch itself allows 64. */
 const MAX_DIMENSIONS = 64
-const WINDOW_BYTES = 1 << 20
+/** One read takes most tensors whole, so that it goes on while the converter works at the tensor before. */
+const WINDOW_BYTES = 64 << 20
 /** Where elements lie scattered, a small window keeps the cost of a useless neighbourhood low. */
 const SCATTERED_WINDOW_BYTES = 1 << 16
 
@@ -98,7 +99,8 @@ export async function readElements(handle: FileHandle, layout: TensorLayout, sin
   if (elementCount(layout.shape) === 0) return
   const size = DTYPE_BYTES[layout.dtype]
   const { run, outer } = splitRuns(layout)
-  const window = new FileWindow(handle, layout, run * size >= SCATTERED_WINDOW_BYTES)
+  const isLong = run * size >= SCATTERED_WINDOW_BYTES
+  const window = new FileWindow(handle, layout, isLong ? Math.min(run * size, WINDOW_BYTES) : SCATTERED_WINDOW_BYTES)
   for (const [element, index] of walk(outer, layout.offset)) {
     for (let done = 0; done < run; ) {
       const byte = window.find(element + done) ?? (await window.load(element + done))
@@ -157,9 +159,9 @@ class FileWindow {
   constructor(
     private readonly handle: FileHandle,
     private readonly layout: TensorLayout,
-    longRuns: boolean,
+    bytes: number,
   ) {
-    this.buffer = new Uint8Array(longRuns ? WINDOW_BYTES : SCATTERED_WINDOW_BYTES)
+    this.buffer = new Uint8Array(bytes)
   }
 
   /** Byte of the element in the buffer, undefined if it is not there. */
@@ -216,19 +218,23 @@ export function float32Sink(out: Float32Array, dtype: CheckpointDtype): ElementS
   const number = (value: number | bigint, index: number) => {
     out[index] = Number(value)
   }
-  const widenBits = (widen: (value: number) => number) => (value: number, index: number) => {
-    bits[index] = widen(value)
+  /** A loop of its own for the two halves, as large checkpoints consist of them. */
+  const widen = (widened: (values: Uint16Array, at: number) => void): ElementSink => {
+    return (source, byte, index, count) =>
+      widened(new Uint16Array(source.buffer, source.byteOffset + byte, count), index)
   }
   switch (dtype) {
     case 'float32':
       return rawSink(new Uint8Array(out.buffer, out.byteOffset, out.byteLength), dtype)
     case 'float16':
-      return from(Uint16Array, widenBits(float16Bits))
+      return widen((values, at) => {
+        const table = float16Table()
+        for (let i = 0; i < values.length; i++) bits[at + i] = table[values[i]!]!
+      })
     case 'bfloat16':
-      return from(
-        Uint16Array,
-        widenBits((value) => value << 16),
-      )
+      return widen((values, at) => {
+        for (let i = 0; i < values.length; i++) bits[at + i] = values[i]! << 16
+      })
     case 'float64':
       return from(Float64Array, number)
     case 'int64':
@@ -244,6 +250,13 @@ export function float32Sink(out: Float32Array, dtype: CheckpointDtype): ElementS
     case 'bool':
       return from(Uint8Array, (value, index) => number(value === 0 ? 0 : 1, index))
   }
+}
+
+let knownFloat16: Uint32Array | undefined
+/** `float16Bits` of every half. */
+function float16Table(): Uint32Array {
+  knownFloat16 ??= Uint32Array.from({ length: 1 << 16 }, (_, half) => float16Bits(half))
+  return knownFloat16
 }
 
 /** Bits of the float32 equal to an IEEE 754 binary16 (1 sign, 5 exponent, 10 fraction bits). */

@@ -1,15 +1,22 @@
 /** `onepeace convert`: official checkpoints become a bundle, with a progress bar. */
 
-import { SingleBar } from 'cli-progress'
-import { type BundleManifest, HEAD_TASKS, type HeadTask, type Precision } from '../bundle/manifest.ts'
+import { totalmem } from 'node:os'
+import { type BundleManifest, HEAD_TASKS, type HeadTask, PRECISIONS, type Precision } from '../bundle/manifest.ts'
+import { DEVICES, type Device, type Machine } from '../converter/auto-precision.ts'
 import { convertCheckpoint } from '../converter/convert.ts'
 import { ConvertError } from '../converter/convert-error.ts'
+import { MODALITIES, type Modality } from '../modality.ts'
 import { printJson } from '../terminal/print.ts'
+import { Progress } from '../terminal/progress.ts'
 
 export interface ConvertFlags {
   bpe?: string
   out: string
-  precision: Precision
+  precision: string
+  /** For which device `--precision auto` chooses. */
+  device: string
+  /** Modalities, joined by commas. */
+  branches?: string
   imageSize?: number
   /** `NAME=CHECKPOINT` each. */
   head?: string[]
@@ -22,35 +29,46 @@ export interface ConvertFlags {
 
 /** @throws ConvertError and whatever `convertCheckpoint` throws */
 export async function convert(checkpointPath: string, flags: ConvertFlags): Promise<void> {
-  if (!['fp32', 'fp16'].includes(flags.precision)) {
-    throw new ConvertError(`There is no precision '${flags.precision}'; choose fp32 or fp16.`)
-  }
-  const bar = new SingleBar({ format: 'Writing tensors {bar} {value}/{total}', clearOnComplete: false })
-  let started = false
+  let bar: Progress | undefined
   try {
     const { manifest, unusedTensors } = await convertCheckpoint({
       checkpointPath,
       heads: pairs('--head', flags.head).map(([name, path]) => ({ name, checkpointPath: path })),
-      headTasks: Object.fromEntries(pairs('--head-task', flags.headTask).map(([name, task]) => [name, taskOf(task)])),
+      headTasks: Object.fromEntries(
+        pairs('--head-task', flags.headTask).map(([name, task]) => [name, oneOf<HeadTask>('task', HEAD_TASKS, task)]),
+      ),
       bpeDir: flags.bpe,
       outDir: flags.out,
-      precision: flags.precision,
+      precision: precisionOf(flags),
+      branches: flags.branches?.split(',').map((name) => oneOf<Modality>('branch', MODALITIES, name)),
       imageSizePx: flags.imageSize,
       name: flags.name,
       licence: flags.licence,
       onProgress: (done, total) => {
-        if (!started) bar.start(total, 0)
-        started = true
+        bar ??= new Progress({ unit: 'bytes', total })
         bar.update(done)
       },
     })
-    bar.stop()
+    bar?.stop()
     if (flags.json) return printJson({ out: flags.out, manifest, unused_tensors: unusedTensors })
     console.log(`${flags.out}: ${summary(manifest)}`)
     if (unusedTensors.length > 0) console.log(`${unusedTensors.length} tensors given are not needed.`)
   } finally {
-    bar.stop()
+    bar?.stop()
   }
+}
+
+function precisionOf({ precision, device }: ConvertFlags): Precision | Machine {
+  if (precision !== 'auto') return oneOf('precision', [...PRECISIONS, 'auto'], precision) as Precision
+  const allowed = process.constrainedMemory() || Number.POSITIVE_INFINITY // 0 where nothing is known
+  return { device: oneOf<Device>('device', DEVICES, device), memoryBytes: Math.min(totalmem(), allowed) }
+}
+
+/** @throws ConvertError where `name` is none of them */
+function oneOf<T extends string>(what: string, known: readonly T[], name: string): T {
+  const found = known.find((each) => each === name)
+  if (found) return found
+  throw new ConvertError(`There is no ${what} '${name}'; choose one of ${known.join(', ')}.`)
 }
 
 /** `NAME=VALUE` arguments of a flag. @throws ConvertError */
@@ -60,12 +78,6 @@ function pairs(flag: string, given: readonly string[] = []): [name: string, valu
     if (at < 1 || at === argument.length - 1) throw new ConvertError(`${flag} ${argument} is not NAME=VALUE.`)
     return [argument.slice(0, at), argument.slice(at + 1)]
   })
-}
-
-function taskOf(name: string): HeadTask {
-  const task = HEAD_TASKS.find((known) => known === name)
-  if (task) return task
-  throw new ConvertError(`There is no task '${name}'; choose one of ${HEAD_TASKS.join(', ')}.`)
 }
 
 function summary({ modalities, heads = [], embedDim, precision, files }: BundleManifest): string {

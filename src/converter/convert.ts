@@ -5,12 +5,16 @@
  *
  * The bundle appears under its name only when it is whole: everything is written to a folder beside it first.
  */
-import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { BundleFile, BundleManifest, HeadTask, Precision } from '../bundle/manifest.ts'
 import { FORMAT_VERSION, MANIFEST_FILE } from '../bundle/manifest.ts'
+import { elementCount } from '../checkpoint/tensor-layout.ts'
+import { createSynced, fsyncFolder } from '../durable.ts'
+import type { Modality } from '../modality.ts'
 import { ExternalDataWriter } from '../onnx/external-data.ts'
 import type { Weights } from '../onnx/graph-builder.ts'
+import { autoPrecision, type Machine } from './auto-precision.ts'
 import { ConvertError } from './convert-error.ts'
 import { GraphFiles, type HeadIdentity } from './graphs.ts'
 import { headTask } from './head-task.ts'
@@ -20,6 +24,8 @@ import { copyTokenizer } from './tokenizer-files.ts'
 import { readLogitScale, writeWeights } from './weights.ts'
 
 const WEIGHTS_FILE = 'weights.bin'
+/** What a bundle is called while it is written: its name, this, and the process that writes it. */
+const PARTIAL = '.partial-'
 /** As the manifest's schema has it. */
 const HEAD_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 
@@ -38,13 +44,16 @@ export interface ConvertOptions {
   /** Folder with `encoder.json`, `vocab.bpe` and `dict.txt`; needed if a checkpoint has a text branch. */
   bpeDir?: string | undefined
   outDir: string
-  precision: Precision
+  /** How weights are stored, or the machine to choose it for. */
+  precision: Precision | Machine
+  /** Only these branches of `checkpointPath`; default: all that it has. */
+  branches?: readonly Modality[] | undefined
   /** Side of the picture input of `checkpointPath`, a multiple of 16; default: the checkpoint's own, as for the heads. */
   imageSizePx?: number | undefined
   /** Default: the last part of `outDir`. */
   name?: string | undefined
   licence?: string | undefined
-  /** Called as tensors are written. */
+  /** Called as tensors are written, with their bytes in the checkpoints. */
   onProgress?: ((done: number, total: number) => void) | undefined
 }
 
@@ -66,16 +75,36 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Conver
     throw new ConvertError(`${options.outDir} is not empty: remove it or choose another folder for the bundle.`)
   }
   await mkdir(dirname(outDir), { recursive: true })
-  const workDir = await mkdtemp(`${outDir}.partial-`)
+  await removeAbandoned(outDir)
+  const workDir = await mkdtemp(`${outDir}${PARTIAL}${process.pid}-`)
   try {
     const result = await openAndWrite(workDir, options)
     await chmod(workDir, 0o755) // mkdtemp makes folders that only their owner may read
     await rm(outDir, { recursive: true, force: true })
     await rename(workDir, outDir)
+    await fsyncFolder(dirname(outDir))
     return result
   } catch (error) {
     await rm(workDir, { recursive: true, force: true })
     throw error
+  }
+}
+
+/** Removes what conversions to the same place left that were killed. */
+async function removeAbandoned(outDir: string): Promise<void> {
+  const prefix = `${basename(outDir)}${PARTIAL}`
+  for (const name of await readdir(dirname(outDir))) {
+    const pid = name.startsWith(prefix) ? Number.parseInt(name.slice(prefix.length), 10) : Number.NaN
+    if (pid > 0 && !isRunning(pid)) await rm(join(dirname(outDir), name), { recursive: true, force: true })
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM' // another user's
   }
 }
 
@@ -92,9 +121,10 @@ async function openAndWrite(dir: string, options: ConvertOptions): Promise<Conve
 /** Opens and checks every checkpoint before the first byte is written; fills `sources`, so that the caller can close them. */
 async function openAll(sources: NamedSource[], options: ConvertOptions): Promise<void> {
   const { checkpointPath, heads = [], headTasks = {} } = options
-  const nameless = await openSource(checkpointPath, options.imageSizePx)
+  const nameless = await openSource(checkpointPath, options)
   sources.push(nameless)
   if (nameless.config.head) {
+    if (options.branches) throw new ConvertError(`${checkpointPath} is fine-tuned: its head needs all its branches.`)
     if (heads.length > 0) {
       throw new ConvertError(
         `${checkpointPath} is itself fine-tuned: name a pre-training or retrieval checkpoint first.`,
@@ -141,8 +171,9 @@ async function writeBundle(
   sources: readonly NamedSource[],
   options: ConvertOptions,
 ): Promise<ConvertResult> {
+  const precision = precisionFor(sources, options.precision)
   const tokenizer = await addTokenizer(dir, sources, options.bpeDir)
-  const { weights, file } = await writeAllWeights(dir, sources, options)
+  const { weights, file } = await writeAllWeights(dir, sources, precision, options.onProgress)
   const graphs = new GraphFiles(dir)
   const [first] = sources as [NamedSource]
   const specs = first.head ? {} : graphs.addBranches(first.config, weights[0]!)
@@ -151,7 +182,7 @@ async function writeBundle(
     formatVersion: FORMAT_VERSION,
     name: options.name ?? basename(resolve(options.outDir)),
     embedDim: first.config.embedDim,
-    precision: options.precision,
+    precision,
     modalities: first.head ? [] : [...first.config.modalities],
     logitScale: await readLogitScale(first.checkpoint),
     ...specs,
@@ -161,8 +192,17 @@ async function writeBundle(
     ...(options.licence ? { licence: options.licence } : {}),
     files: [file, ...(await graphs.write()), ...(tokenizer?.files ?? [])],
   }
-  await writeFile(join(dir, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`)
+  await createSynced(join(dir, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`)
   return { manifest, unusedTensors: sources.flatMap(({ unusedTensors }) => unusedTensors) }
+}
+
+function precisionFor(sources: readonly NamedSource[], wanted: Precision | Machine): Precision {
+  if (typeof wanted === 'string') return wanted
+  const sizes = sources.flatMap(({ plan }) => plan.map(({ shape }) => elementCount(shape)))
+  return autoPrecision(
+    sizes.reduce((sum, size) => sum + size, 0),
+    wanted,
+  )
 }
 
 /** One tokenizer serves all: every text branch must have as many rows as its dictionary. */
@@ -179,15 +219,20 @@ async function addTokenizer(dir: string, sources: readonly NamedSource[], bpeDir
 async function writeAllWeights(
   dir: string,
   sources: readonly NamedSource[],
-  { precision, onProgress }: ConvertOptions,
+  precision: Precision,
+  onProgress: ConvertOptions['onProgress'],
 ): Promise<{ weights: Weights[]; file: BundleFile }> {
-  const total = sources.reduce((sum, { plan }) => sum + plan.length, 0)
+  const total = sources.reduce((sum, { plannedBytes }) => sum + plannedBytes, 0)
   let done = 0
+  const told = (bytes: number) => {
+    done += bytes
+    onProgress?.(done, total)
+  }
   const writer = await ExternalDataWriter.create(join(dir, WEIGHTS_FILE))
   try {
     const weights: Weights[] = []
     for (const source of sources) {
-      weights.push(await writeWeights(writer, source, precision, () => onProgress?.(++done, total)))
+      weights.push(await writeWeights(writer, source, precision, told))
     }
     return { weights, file: await writer.finish() }
   } catch (error) {

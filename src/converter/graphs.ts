@@ -1,5 +1,4 @@
 /** Writes the graphs of a bundle and says in the manifest's words what each takes. */
-import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type {
   AudioSpec,
@@ -12,6 +11,7 @@ import type {
   TextSpec,
 } from '../bundle/manifest.ts'
 import { hashFile } from '../bundle/open.ts'
+import { createSynced } from '../durable.ts'
 import type { Modality } from '../modality.ts'
 import { buildBranchGraph } from '../model/branches.ts'
 import { type ModelConfig, PATCH_SIZE_PX } from '../model/config.ts'
@@ -70,7 +70,7 @@ export class GraphFiles {
       [...this.#graphs].map(async ([name, graph]) => {
         const path = join(this.#dir, name)
         const bytes = graph.encode()
-        await writeFile(path, bytes)
+        await createSynced(path, bytes)
         return { path: name, bytes: bytes.length, sha256: await hashFile(path) }
       }),
     )

@@ -1,5 +1,6 @@
 /** A checkpoint that was opened and found to be what its configuration says, before anything is written. */
-import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts'
+import { type Checkpoint, openCheckpoint, tensorBytes } from '../checkpoint/checkpoint.ts'
+import type { Modality } from '../modality.ts'
 import { inferConfig, type ModelConfig } from '../model/config.ts'
 import type { TensorPlan } from '../model/tensor-plan.ts'
 import { checkTensors, planTensors } from '../model/tensors.ts'
@@ -10,23 +11,32 @@ export interface Source {
   checkpoint: Checkpoint
   config: ModelConfig
   plan: readonly TensorPlan[]
+  /** What the plan's tensors take in the checkpoint. */
+  plannedBytes: number
   /** Tensors of the checkpoint that no graph needs. */
   unusedTensors: string[]
 }
 
+export interface SourceOptions {
+  /** Side of the picture input; default: what the checkpoint was made for. */
+  imageSizePx?: number | undefined
+  /** Only these branches of it; default: all. */
+  branches?: readonly Modality[] | undefined
+}
+
 /**
  * The caller closes `checkpoint`.
- * @param imageSizePx default: what the checkpoint was made for
  * @throws CheckpointError, ModelConfigError, TensorMismatchError
  */
-export async function openSource(path: string, imageSizePx?: number): Promise<Source> {
+export async function openSource(path: string, options: SourceOptions = {}): Promise<Source> {
   const checkpoint = renameOldTensors(await openCheckpoint(path))
   try {
-    const config = inferConfig(checkpoint.tensors.values(), checkpoint.cfg, imageSizePx)
+    const config = inferConfig(checkpoint.tensors.values(), checkpoint.cfg, options)
     const plan = planTensors(config)
     const unusedTensors = checkTensors(checkpoint.tensors.values(), plan, config)
     await checkStoredBuckets(checkpoint, config)
-    return { checkpoint, config, plan, unusedTensors }
+    const plannedBytes = plan.reduce((sum, { name }) => sum + tensorBytes(checkpoint.tensors.get(name)!), 0)
+    return { checkpoint, config, plan, plannedBytes, unusedTensors }
   } catch (error) {
     await checkpoint.close()
     throw error

@@ -1,17 +1,28 @@
 /** Streams checkpoints' tensors into the one weights file of a bundle, in the bundle's precision. */
 import type { Precision } from '../bundle/manifest.ts'
-import type { Checkpoint } from '../checkpoint/checkpoint.ts'
+import { type Checkpoint, tensorBytes } from '../checkpoint/checkpoint.ts'
 import { IMAGE_BUCKETS } from '../model/image-adapter.ts'
 import { imageBuckets } from '../model/positions.ts'
+import type { TensorPlan } from '../model/tensor-plan.ts'
 import { DEFAULT_LOGIT_SCALE, LOGIT_SCALE } from '../model/tensors.ts'
 import type { ExternalDataWriter, ExternalTensor } from '../onnx/external-data.ts'
 import type { Weights } from '../onnx/graph-builder.ts'
 import { toHalf } from '../onnx/half.ts'
+import { quantiseBlocks, quantiseRows, scaleName, transpose } from '../onnx/quantise.ts'
 import { ConvertError } from './convert-error.ts'
+import { storedAs } from './precision.ts'
 import type { Source } from './source.ts'
 
+/** A tensor ready to be written, and its scales where it has some. */
+interface Stored {
+  tensor: Omit<ExternalTensor, 'location'>
+  data: ArrayBufferView
+  scales?: { dims: readonly number[]; data: Float32Array }
+}
+
 /**
- * Adds the tensors of one checkpoint, holding one at a time.
+ * Adds the tensors of one checkpoint: one is read, one encoded, one written at a time.
+ * @param onTensor told of each tensor's bytes in the checkpoint once it is written
  * @returns where they lie, by their names in the checkpoint
  * @throws ConvertError where a value has no half
  */
@@ -19,14 +30,16 @@ export async function writeWeights(
   writer: ExternalDataWriter,
   { checkpoint, plan, config }: Source,
   precision: Precision,
-  onTensor: () => void,
+  onTensor: (sourceBytes: number) => void,
 ): Promise<Weights> {
   const weights = new Map<string, ExternalTensor>()
-  for (const { name, storedShape, store } of plan) {
-    const values = store(await checkpoint.readFloat32(name))
-    const stored = precision === 'fp16' ? halves(name, values) : values
-    weights.set(name, await writer.add(precision === 'fp16' ? 'float16' : 'float32', storedShape, bytesOf(stored)))
-    onTensor()
+  for await (const [planned, values] of readAhead(checkpoint, plan)) {
+    const { name } = planned
+    const { tensor, data, scales } = encode(planned, planned.store(values), precision)
+    const { blocks } = tensor
+    weights.set(name, { ...(await writer.add(tensor.dtype, tensor.dims, bytesOf(data))), ...(blocks && { blocks }) })
+    if (scales) weights.set(scaleName(name), await writer.add('float32', scales.dims, bytesOf(scales.data)))
+    onTensor(tensorBytes(checkpoint.tensors.get(name)!))
   }
   if (config.image) {
     const tokens = config.image.relBucketSize ** 2 + 1
@@ -34,6 +47,49 @@ export async function writeWeights(
     weights.set(IMAGE_BUCKETS, await writer.add('int32', [tokens, tokens], buckets))
   }
   return weights
+}
+
+/** The planned tensors' values, the next being read while the caller works at one. */
+async function* readAhead(
+  checkpoint: Checkpoint,
+  plan: readonly TensorPlan[],
+): AsyncGenerator<[TensorPlan, Float32Array]> {
+  const read = (index: number) => {
+    const reading = index < plan.length ? checkpoint.readFloat32(plan[index]!.name) : undefined
+    reading?.catch(() => {}) // told when its turn comes
+    return reading
+  }
+  let next = read(0)
+  for (const [index, planned] of plan.entries()) {
+    const values = await next!
+    next = read(index + 1)
+    yield [planned, values]
+  }
+}
+
+function encode(plan: TensorPlan, values: Float32Array, precision: Precision): Stored {
+  const as = storedAs(plan, precision)
+  const { role, storedShape } = plan
+  const [rows, columns] = storedShape as [number, number]
+  const dims = role === 'matrix' ? [columns, rows] : storedShape
+  const turned = <T extends Float32Array | Int8Array>(data: T): T =>
+    role === 'matrix' ? transpose(data, rows, columns) : data
+  if (as.kind === 'floats') return { tensor: { dtype: 'float32', dims }, data: turned(values) }
+  if (as.kind === 'halves') return { tensor: { dtype: 'float16', dims }, data: halves(plan.name, turned(values)) }
+  if (as.kind === 'rows') {
+    const quantised = quantiseRows(values, rows)
+    const scales = { dims: role === 'matrix' ? [rows] : [rows, 1], data: quantised.scales }
+    return { tensor: { dtype: 'int8', dims }, data: turned(quantised.values), scales }
+  }
+  const { bits, size } = as
+  const blocks = { bits, size, columns }
+  const quantised = quantiseBlocks(values, blocks)
+  const perRow = Math.ceil(columns / size)
+  return {
+    tensor: { dtype: 'uint8', dims: [rows, perRow, (size * bits) / 8], blocks },
+    data: quantised.values,
+    scales: { dims: [rows * perRow], data: quantised.scales },
+  }
 }
 
 function halves(name: string, values: Float32Array): Uint16Array {
@@ -44,8 +100,7 @@ function halves(name: string, values: Float32Array): Uint16Array {
   }
 }
 
-const bytesOf = (array: Float32Array | Int32Array | Uint16Array): Uint8Array =>
-  new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
+const bytesOf = (array: ArrayBufferView): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
 
 /** exp of `logit_scale` clamped to [0, ln 100], as the model uses it (one_peace_retrieval.py:96-100). */
 export async function readLogitScale(checkpoint: Checkpoint): Promise<number> {

@@ -53,7 +53,7 @@ export function memoryFinding(available: number, modelBytes: number): Finding {
   return warn(
     'memory',
     found,
-    'Close other programs, take a machine with more, or convert the model with --precision fp16.',
+    'Close other programs, take a machine with more, or convert the model with --precision int8.',
   )
 }
 

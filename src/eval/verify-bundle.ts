@@ -20,7 +20,13 @@ export type RunGraph = (graph: string, inputs: Tensors) => Promise<Tensors>
  * below every mistake that the specification lists (a tanh GELU shows at 8e-5). fp16 weights carry 11 bits: a relative
  * 4.9e-4 a weight, measured 9e-4 at most on the goldens.
  */
-export const EMBEDDING_TOLERANCE: Record<Precision, number> = { fp32: 2e-5, fp16: 5e-3 }
+export const EMBEDDING_TOLERANCE: Record<Precision, number> = {
+  fp32: 2e-5,
+  fp16: 5e-3,
+  int8: 5e-2,
+  'int8-block': 2e-2,
+  int4: 2e-1,
+}
 
 export interface CaseResult {
   name: string

@@ -17,6 +17,9 @@ import type { GoldenCase, Goldens } from './goldens.ts'
 export const HEAD_TOLERANCE: Record<Precision, { scores: Tolerance; unit: Tolerance }> = {
   fp32: { scores: { absolute: 2e-4, relative: 1e-4 }, unit: { absolute: 2e-5, relative: 0 } },
   fp16: { scores: { absolute: 2e-2, relative: 1e-2 }, unit: { absolute: 2e-3, relative: 0 } },
+  int8: { scores: { absolute: 2e-1, relative: 1e-1 }, unit: { absolute: 5e-2, relative: 0 } },
+  'int8-block': { scores: { absolute: 2e-1, relative: 1e-1 }, unit: { absolute: 2e-2, relative: 0 } },
+  int4: { scores: { absolute: 1, relative: 5e-1 }, unit: { absolute: 2e-1, relative: 0 } },
 }
 
 /** The reference's names of its cases; a case may also be called by the task itself. */

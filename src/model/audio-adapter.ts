@@ -12,6 +12,7 @@ import type { ConvLayer, ModelConfig } from './config.ts'
 import type { Sequence } from './joint-sequence.ts'
 import { gelu, layerNorm, linear, plainLayerNorm, prependCls, withType } from './operations.ts'
 import { relativeBiases, tokenBucketTable } from './relative-bias.ts'
+import { windowProduct } from './windows.ts'
 
 const ADAPTER = 'encoder_wrapper.audio_adapter'
 
@@ -42,11 +43,8 @@ function frontEnd(g: GraphBuilder, waveforms: Value, convLayers: readonly ConvLa
 function convLayer(g: GraphBuilder, frames: Value, index: number, { kernel, stride }: ConvLayer): Value {
   const path = `${ADAPTER}.embed_audios.0.conv_layers.${index}`
   return g.scope(`conv_layers.${index}`, () => {
-    const conv = g.op('Conv', [channelsFirst(g, frames), g.weight(`${path}.0.weight`)], {
-      kernel_shape: [kernel],
-      strides: [stride],
-    })
-    return gelu(g, layerNorm(g, channelsLast(g, conv), `${path}.2.1`))
+    const conv = windowProduct(g, frames, `${path}.0.weight`, { kernel, stride })
+    return gelu(g, layerNorm(g, conv, `${path}.2.1`))
   })
 }
 

@@ -70,13 +70,18 @@ const CLS_EMBEDDING = (modality: Modality): string => `encoder_wrapper.${modalit
 const PROJECTION = (modality: Modality): string => `${modality}_proj.weight`
 const TYPE_EMBEDDING = (modality: Modality): string => `encoder_wrapper.${modality}_adapter.type_embedding`
 
-/**
- * @param imageSizePx side of the model input; default: what the checkpoint was made for. A multiple of 16.
- * @throws ModelConfigError
- */
-export function inferConfig(tensors: Iterable<TensorShape>, cfg: Cfg, imageSizePx?: number): ModelConfig {
+export interface ConfigChoices {
+  /** Side of the model input, a multiple of 16; default: what the checkpoint was made for. */
+  imageSizePx?: number | undefined
+  /** Only these of the checkpoint's branches; default: all. */
+  branches?: readonly Modality[] | undefined
+}
+
+/** @throws ModelConfigError */
+export function inferConfig(tensors: Iterable<TensorShape>, cfg: Cfg, choices: ConfigChoices = {}): ModelConfig {
+  const { imageSizePx, branches } = choices
   const shapes = new Shapes(tensors)
-  const modalities = inferModalities(shapes, cfg)
+  const modalities = chosen(inferModalities(shapes, cfg), branches)
   const first = modalities[0]
   const table = (index: number) => `encoder_wrapper.${first}_adapter.rel_pos_table_list.${index}.weight`
   const ffn = `encoder_wrapper.fusion_model.layers.0.${first}_ffn.0.wi_0.weight`
@@ -119,6 +124,14 @@ function inferModalities(shapes: Shapes, cfg: Cfg): readonly Modality[] {
     throw new ModelConfigError('The checkpoint has no text, image or audio branch: is it a ONE-PEACE checkpoint?')
   }
   return modalities
+}
+
+function chosen(found: readonly Modality[], wanted: readonly Modality[] = found): readonly Modality[] {
+  const absent = wanted.filter((modality) => !found.includes(modality))
+  if (absent.length > 0) {
+    throw new ModelConfigError(`The checkpoint has no ${absent.join(' and no ')} branch, but ${found.join(', ')}.`)
+  }
+  return found.filter((modality) => wanted.includes(modality))
 }
 
 function inferText(shapes: Shapes): NonNullable<ModelConfig['text']> {

@@ -1,14 +1,15 @@
 /** The few operations that every part of the model shares: Linear, LayerNorm, GELU, reshaping. Shapes: (…, D). */
 import type { GraphBuilder, Value } from '../onnx/graph-builder.ts'
+import { product } from './product.ts'
 
 /** torch's default, used everywhere in the reference. */
 const LAYER_NORM_EPSILON = 1e-5
 
-/** x · Wᵀ (+ b): the weight is stored transposed, see `tensors.ts`. Node names end in the last part of `path`. */
+/** x · Wᵀ (+ b), in the precision that W is stored in. Node names end in the last part of `path`. */
 export function linear(g: GraphBuilder, x: Value, path: string, options: { bias: boolean } = { bias: true }): Value {
   return g.scope(path.split('.').at(-1)!, () => {
-    const product = g.op('MatMul', [x, g.weight(`${path}.weight`)])
-    return options.bias ? g.op('Add', [product, g.weight(`${path}.bias`)]) : product
+    const y = product(g, x, `${path}.weight`)
+    return options.bias ? g.op('Add', [y, g.weight(`${path}.bias`)]) : y
   })
 }
 

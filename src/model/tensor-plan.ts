@@ -1,11 +1,21 @@
-/** How a tensor of a checkpoint is stored in a bundle, and the three usual ways. */
+/** How a tensor of a checkpoint is stored in a bundle, and the usual ways. */
+
+/**
+ * What a tensor is for, which decides how it may be stored:
+ *   plain    in its own shape, as floats
+ *   matrix   `store` gives the rows (N, K) of a product x · Wᵀ. Stored turned, (K, N), as MatMul takes it, so that no runtime
+ *            turns it; or in few bits (`onnx/quantise.ts`)
+ *   table    rows (V, D) that are looked up; they may be stored in 8 bits
+ */
+export type TensorRole = 'plain' | 'matrix' | 'table'
 
 export interface TensorPlan {
   /** Name in the checkpoint, kept verbatim in the bundle. */
   name: string
+  role: TensorRole
   /** Shape in the checkpoint. */
   shape: readonly number[]
-  /** Shape in the bundle, where `store` changes it. */
+  /** Shape of what `store` gives. */
   storedShape: readonly number[]
   /** From the checkpoint's values to the bundle's. */
   store: (values: Float32Array) => Float32Array
@@ -14,17 +24,31 @@ export interface TensorPlan {
 /** Stored in its own shape. */
 export const asIs = (name: string, ...shape: number[]): TensorPlan => ({
   name,
+  role: 'plain',
   shape,
   storedShape: shape,
   store: (x) => x,
 })
 
-/** A Linear's weight [out, in] is stored transposed [in, out], as MatMul takes it, so that no runtime transposes it. */
+/** A Linear's weight [out, in]. */
 export const linear = (name: string, outDim: number, inDim: number): TensorPlan => ({
+  ...asIs(name, outDim, inDim),
+  role: 'matrix',
+})
+
+/** An embedding table [V, D]. */
+export const table = (name: string, rows: number, dim: number): TensorPlan => ({
+  ...asIs(name, rows, dim),
+  role: 'table',
+})
+
+/** The weight [out, in, k] of a one-dimensional convolution that is done as a product: rows of (tap, in) each. */
+export const windowed = (name: string, outDim: number, inDim: number, kernel: number): TensorPlan => ({
   name,
-  shape: [outDim, inDim],
-  storedShape: [inDim, outDim],
-  store: (values) => transpose(values, outDim, inDim),
+  role: 'matrix',
+  shape: [outDim, inDim, kernel],
+  storedShape: [outDim, kernel * inDim],
+  store: (values) => tapsFirst(values, outDim, inDim, kernel),
 })
 
 /** Weight and bias of a LayerNorm. */
@@ -33,8 +57,15 @@ export const norm = (name: string, dim: number): TensorPlan[] => [
   asIs(`${name}.bias`, dim),
 ]
 
-function transpose(values: Float32Array, rows: number, columns: number): Float32Array {
+/** (out, in, k) → (out, k, in) */
+function tapsFirst(values: Float32Array, outDim: number, inDim: number, kernel: number): Float32Array {
   const out = new Float32Array(values.length)
-  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[c * rows + r] = values[r * columns + c]!
+  for (let o = 0; o < outDim; o++) {
+    for (let c = 0; c < inDim; c++) {
+      for (let tap = 0; tap < kernel; tap++) {
+        out[(o * kernel + tap) * inDim + c] = values[(o * inDim + c) * kernel + tap]!
+      }
+    }
+  }
   return out
 }

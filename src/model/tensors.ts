@@ -9,7 +9,7 @@ import { headTensors } from './head-tensors.ts'
 import { enlargeRelPosTable, resizePosEmbed } from './interpolation.ts'
 import { imageTableRows } from './positions.ts'
 import type { TensorShape } from './shapes.ts'
-import { asIs, linear, norm, type TensorPlan } from './tensor-plan.ts'
+import { asIs, linear, norm, type TensorPlan, table, windowed } from './tensor-plan.ts'
 
 const ENCODER = 'encoder_wrapper'
 export const LOGIT_SCALE = 'logit_scale'
@@ -56,7 +56,7 @@ function textAdapter(config: ModelConfig, text: NonNullable<ModelConfig['text']>
   const { embedDim: D } = config
   return [
     asIs(`${adapter}.cls_embedding`, 1, 1, D),
-    asIs(`${adapter}.embed_tokens.weight`, text.vocabSize, D),
+    table(`${adapter}.embed_tokens.weight`, text.vocabSize, D),
     asIs(`${adapter}.embed_positions.weight`, text.maxPositions, D),
     ...typeEmbedding(config, 'text'),
     ...relPosTables(config, 'text', 2 * text.bucketSize + 2),
@@ -69,6 +69,7 @@ function imageAdapter(config: ModelConfig, image: NonNullable<ModelConfig['image
   const { stemChannels: C, bucketSize: b, relBucketSize: r, storedRelBucketSize } = image
   const posEmbed: TensorPlan = {
     name: `${adapter}.pos_embed`,
+    role: 'plain',
     shape: [b * b + 1, D],
     storedShape: [r * r + 1, D],
     store: (values) => resizePosEmbed(values, b, r, D),
@@ -103,7 +104,7 @@ function audioAdapter(config: ModelConfig, audio: NonNullable<ModelConfig['audio
   const convolutions = convLayers.flatMap(({ channels, kernel }, layer) => {
     const prefix = `${adapter}.embed_audios.0.conv_layers.${layer}`
     const inChannels = layer === 0 ? 1 : convLayers[layer - 1]!.channels
-    return [asIs(`${prefix}.0.weight`, channels, inChannels, kernel), ...norm(`${prefix}.2.1`, channels)]
+    return [windowed(`${prefix}.0.weight`, channels, inChannels, kernel), ...norm(`${prefix}.2.1`, channels)]
   })
   const positions = Array.from({ length: audio.convPosDepth }, (_, block) => [
     asIs(`${adapter}.embed_positions.${block + 1}.0.weight`, D, D / convPosGroups, convPosKernel),

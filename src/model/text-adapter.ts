@@ -8,6 +8,7 @@ import type { GraphBuilder, Value } from '../onnx/graph-builder.ts'
 import type { ModelConfig } from './config.ts'
 import type { Sequence } from './joint-sequence.ts'
 import { prependCls, sizeOf, withType } from './operations.ts'
+import { tableRows } from './product.ts'
 import { relativeBiases, tokenBucketTable } from './relative-bias.ts'
 
 /** fairseq's dictionary: <s> 0, <pad> 1, </s> 2, <unk> 3. */
@@ -17,7 +18,7 @@ const PAD_ID = 1
 export function textAdapter(g: GraphBuilder, tokens: Value, config: ModelConfig): Sequence {
   const adapter = 'encoder_wrapper.text_adapter'
   return g.scope('text_adapter', () => {
-    const words = g.op('Gather', [g.weight(`${adapter}.embed_tokens.weight`), tokens], { axis: 0 }) // (B, T, D)
+    const words = tableRows(g, `${adapter}.embed_tokens.weight`, tokens) // (B, T, D)
     const withCls = prependCls(g, g.weight(`${adapter}.cls_embedding`), words, config.embedDim) // (B, T+1, D)
     const positions = g.op('Slice', [
       g.weight(`${adapter}.embed_positions.weight`),

@@ -1,7 +1,7 @@
 /**
  * Writer of one external data file: tensors one after another, each at an offset that is a multiple of 64 bytes, so that
  * a runtime may map the file and use vectors in place. A tensor equal to one already there takes no place of its own:
- * several graphs with the same trunk cost no more than one. Holds one tensor at a time.
+ * several graphs with the same trunk cost no more than one. Holds two tensors at a time.
  */
 import { createHash } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
@@ -14,6 +14,15 @@ export interface ExternalTensor {
   dtype: DataType
   dims: readonly number[]
   location: ExternalLocation
+  /** Of a matrix stored in blocks (`quantise.ts`): dtype uint8, dims (N, blocks of a row, bytes of a block). */
+  blocks?: BlockFormat
+}
+
+/** How the rows of a matrix are cut: `columns` K values a row, `size` of them to a block, each in so many bits. */
+export interface BlockFormat {
+  bits: 4 | 8
+  size: number
+  columns: number
 }
 
 export class ExternalDataWriter {
@@ -23,6 +32,8 @@ export class ExternalDataWriter {
   /** By dtype, shape and SHA-256 of the bytes. */
   readonly #stored = new Map<string, ExternalTensor>()
   #offset = 0
+  /** The write in progress: the next tensor is made meanwhile, and one waits at most. */
+  #writing: Promise<void> = Promise.resolve()
 
   private constructor(file: FileHandle, name: string) {
     this.#file = file
@@ -34,7 +45,8 @@ export class ExternalDataWriter {
     return new ExternalDataWriter(await open(path, 'w'), basename(path))
   }
 
-  /** Where a tensor's contiguous little-endian bytes lie, after writing them unless they are there already. */
+  /** Where a tensor's contiguous little-endian bytes lie, after writing them unless they are there already; they must not change
+   * afterwards. */
   async add(dtype: DataType, dims: readonly number[], data: Uint8Array): Promise<ExternalTensor> {
     const key = `${dtype}[${dims}]${createHash('sha256').update(data).digest('base64')}`
     const stored = this.#stored.get(key) ?? { dtype, dims, location: await this.#append(data) }
@@ -49,17 +61,25 @@ export class ExternalDataWriter {
     return location
   }
 
+  /** Resolves once what was written before is in the file. Rejects with the reason if that failed. */
   async #write(data: Uint8Array): Promise<void> {
-    for (let start = 0; start < data.length; ) {
-      const { bytesWritten } = await this.#file.write(data, start, data.length - start)
-      start += bytesWritten
-    }
+    await this.#writing
+    this.#writing = this.#writeAll(data)
+    this.#writing.catch(() => {}) // told by the next write, or by `finish`
     this.#hash.update(data)
     this.#offset += data.length
   }
 
+  async #writeAll(data: Uint8Array): Promise<void> {
+    for (let start = 0; start < data.length; ) {
+      const { bytesWritten } = await this.#file.write(data, start, data.length - start)
+      start += bytesWritten
+    }
+  }
+
   /** Flushes to disk and closes. */
   async finish(): Promise<{ path: string; bytes: number; sha256: string }> {
+    await this.#writing
     await this.#file.sync()
     await this.#file.close()
     return { path: this.#name, bytes: this.#offset, sha256: this.#hash.digest('hex') }
@@ -67,6 +87,7 @@ export class ExternalDataWriter {
 
   /** Closes without promise of completeness, after a failure. */
   async abandon(): Promise<void> {
+    await this.#writing.catch(() => {})
     await this.#file.close()
   }
 }

@@ -6,6 +6,7 @@
 import type { ExternalTensor } from './external-data.ts'
 import {
   type Attribute,
+  CONTRIB_DOMAIN,
   DATA_TYPE,
   type DataType,
   type Dim,
@@ -72,23 +73,48 @@ export class GraphBuilder {
     return name
   }
 
-  /** A tensor of the external data, as float32: stored halves are widened by a Cast, which runtimes fold at load. */
-  weight(name: string): Value {
-    const tensor = this.#weights.get(name)
-    if (!tensor) throw new Error(`The weights file holds no tensor ${name}.`)
-    if (!this.#initializers.has(name)) {
-      const { dtype, dims, location } = tensor
-      this.#initializers.set(name, { name, dtype, dims, data: location })
-      this.#names.add(name)
-      if (dtype === 'float16') this.#castWeight(name)
-    }
-    return (tensor.dtype === 'float16' ? castName(name) : name) as Value
+  /** As `op`, of onnxruntime's own operators. */
+  contrib(opType: string, inputs: readonly Value[], attributes: Record<string, AttributeInput> = {}): Value {
+    const name = this.op(opType, inputs, attributes)
+    this.#nodes.push({ ...this.#nodes.pop()!, domain: CONTRIB_DOMAIN })
+    return name
   }
 
-  #castWeight(name: string): void {
-    const cast = castName(name)
-    const attributes = { to: toAttribute(DATA_TYPE.float32) }
-    this.#nodes.push({ name: cast, opType: 'Cast', inputs: [name], outputs: [cast], attributes })
+  /** How a tensor of the external data is stored. */
+  stored(name: string): ExternalTensor {
+    const tensor = this.#weights.get(name)
+    if (!tensor) throw new Error(`The weights file holds no tensor ${name}.`)
+    return tensor
+  }
+
+  /** A tensor of the external data as it is stored. */
+  storedWeight(name: string): Value {
+    const { dtype, dims, location } = this.stored(name)
+    if (!this.#initializers.has(name)) {
+      this.#initializers.set(name, { name, dtype, dims, data: location })
+      this.#names.add(name)
+    }
+    return name as Value
+  }
+
+  /** A tensor of the external data, as float32: stored halves are widened by a Cast, which runtimes fold at load. */
+  weight(name: string): Value {
+    const value = this.storedWeight(name)
+    if (this.stored(name).dtype !== 'float16') return value
+    return this.once(`Cast ${name}`, () => {
+      const cast = castName(name)
+      const attributes = { to: toAttribute(DATA_TYPE.float32) }
+      this.#nodes.push({ name: cast, opType: 'Cast', inputs: [name], outputs: [cast], attributes })
+      return cast as Value
+    })
+  }
+
+  readonly #made = new Map<string, unknown>()
+
+  /** What `build` made the first time that it was asked for under this key, so that parts of the graph are shared. */
+  once<T>(key: string, build: () => T): T {
+    if (!this.#made.has(key)) this.#made.set(key, build())
+    return this.#made.get(key) as T
   }
 
   /** An int64 constant inside the graph file; `dims` [] for a scalar. */
@@ -101,6 +127,11 @@ export class GraphBuilder {
   float32(values: readonly number[], dims: readonly number[] = [values.length]): Value {
     const data = new Uint8Array(Float32Array.from(values).buffer)
     return this.#constant(`float32[${dims}]:${values}`, { dtype: 'float32', dims, data })
+  }
+
+  /** A uint8 constant of no dimension. */
+  byte(value: number): Value {
+    return this.#constant(`uint8:${value}`, { dtype: 'uint8', dims: [], data: Uint8Array.of(value) })
   }
 
   scalar(value: number): Value {

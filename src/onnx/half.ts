@@ -4,8 +4,11 @@
  *   float32  s eeeeeeee mmmmmmmmmmmmmmmmmmmmmmm      binary16  s eeeee mmmmmmmmmm
  */
 
-/** Largest finite half: 65504; what rounds beyond it has no half. */
-const OVERFLOW = 65520
+/** Bits of 65520: the largest finite half is 65504, and what rounds beyond it has none. */
+const OVERFLOW = 0x477ff000
+/** Bits of 2^-14 and of infinity. */
+const LEAST_NORMAL = 0x38800000
+const INFINITY = 0x7f800000
 
 /**
  * @returns the halves' bits, same length
@@ -13,22 +16,37 @@ const OVERFLOW = 65520
  */
 export function toHalf(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
-  return Uint16Array.from(values, (value, index) => {
-    if (Number.isFinite(value) && Math.abs(value) >= OVERFLOW) {
-      throw new RangeError(`${value} does not fit into a half-precision number.`)
-    }
-    return halfBits(value, bits[index]!)
-  })
+  const halves = new Uint16Array(values.length)
+  for (let i = 0; i < bits.length; i++) halves[i] = halfBits(bits[i]!)
+  return halves
 }
 
-function halfBits(value: number, bits: number): number {
+/** Bits of a float32 to those of a half. */
+function halfBits(bits: number): number {
   const sign = (bits >>> 16) & 0x8000
-  if (Number.isNaN(value)) return sign | 0x7e00
   const magnitude = bits & 0x7fffffff
-  if (magnitude >= 0x7f800000) return sign | 0x7c00
-  if (magnitude < 0x38800000) return sign | roundEven(Math.abs(value) * 2 ** 24) // subnormal: units of 2^-24
-  const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1) // half a unit less one, plus one if the last bit is odd
-  return sign | ((rounded - 0x38000000) >>> 13)
+  if (magnitude >= OVERFLOW) return sign | beyond(bits, magnitude)
+  if (magnitude < LEAST_NORMAL) return sign | subnormal(magnitude)
+  // Half a unit less one, plus one if the last bit is odd.
+  return sign | ((magnitude + 0xfff + ((magnitude >>> 13) & 1) - 0x38000000) >>> 13)
+}
+
+/** Units of 2^-24. A magnitude is so small only now and then, so that its value may be taken out of its bits slowly. */
+function subnormal(magnitude: number): number {
+  return roundEven(floatOf(magnitude) * 2 ** 24)
+}
+
+/** Infinity stays, what is no number stays none. */
+function beyond(bits: number, magnitude: number): number {
+  if (magnitude > INFINITY) return 0x7e00
+  if (magnitude === INFINITY) return 0x7c00
+  throw new RangeError(`${floatOf(bits)} does not fit into a half-precision number.`)
+}
+
+const scratch = new DataView(new ArrayBuffer(4))
+function floatOf(bits: number): number {
+  scratch.setUint32(0, bits)
+  return scratch.getFloat32(0)
 }
 
 function roundEven(value: number): number {

@@ -5,7 +5,7 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 
 /** TensorProto.DataType */
-export const DATA_TYPE = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float16: 10 } as const
+export const DATA_TYPE = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10 } as const
 export type DataType = keyof typeof DATA_TYPE
 
 /** AttributeProto.AttributeType */
@@ -20,6 +20,8 @@ export type Attribute =
 export interface Node {
   name: string
   opType: string
+  /** Whose operator it is; the standard's if absent. */
+  domain?: string
   inputs: readonly string[]
   outputs: readonly string[]
   attributes: Readonly<Record<string, Attribute>>
@@ -59,6 +61,8 @@ export interface Graph {
 const IR_VERSION = 10
 /** Gelu entered the standard with opset 20. */
 export const OPSET = 20
+/** onnxruntime's own operators, all of them at version 1. */
+export const CONTRIB_DOMAIN = 'com.microsoft'
 
 type Write = (w: BinaryWriter) => void
 
@@ -80,11 +84,16 @@ export function encodeModel(graph: Graph, producer: string): Uint8Array {
   int(w, 1, IR_VERSION)
   str(w, 2, producer)
   message(w, 7, () => writeGraph(w, graph))
-  message(w, 8, () => {
-    str(w, 1, '')
-    int(w, 2, OPSET)
-  })
+  writeOpset(w, '', OPSET)
+  if (graph.nodes.some(({ domain }) => domain === CONTRIB_DOMAIN)) writeOpset(w, CONTRIB_DOMAIN, 1)
   return w.finish()
+}
+
+function writeOpset(w: BinaryWriter, domain: string, version: number): void {
+  message(w, 8, () => {
+    str(w, 1, domain)
+    int(w, 2, version)
+  })
 }
 
 function writeGraph(w: BinaryWriter, graph: Graph): void {
@@ -103,6 +112,7 @@ function writeNode(w: BinaryWriter, node: Node): void {
   for (const [name, attribute] of Object.entries(node.attributes)) {
     message(w, 5, () => writeAttribute(w, name, attribute))
   }
+  if (node.domain) str(w, 7, node.domain)
 }
 
 function writeAttribute(w: BinaryWriter, name: string, attribute: Attribute): void {

@@ -47,3 +47,26 @@ def test_heads_on_the_frozen_trunk_have_its_tensors_to_the_bit(folder):
     sound = load_fine_tuned(folder / "sound-class.pt").state_dict()
     shared = [k for k in sound if k in nano and "mask_embedding" not in k]
     assert len(shared) > 100 and all(torch.equal(sound[k], nano[k]) for k in shared)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_a_bundle_of_today_gives_back_every_tensor_and_one_in_few_bits_says_that_it_cannot(precision, tmp_path):
+    from training.onepeace.checkpoint import save_checkpoint
+    from training.onepeace.model import OnePeace
+    from training.tests.test_converter import BPE, CONFIGS, ROOT, onepeace, shaken
+
+    if not (ROOT / "dist/main.js").exists():
+        pytest.skip("the command is not built: run npm ci")
+    model = shaken(OnePeace(CONFIGS["wide"]))
+    save_checkpoint(tmp_path / "random.pt", model)
+    converted = onepeace("convert", tmp_path / "random.pt", "--bpe", BPE, "--out", tmp_path / "bundle", "--precision", precision)
+    assert converted.returncode == 0, converted.stderr
+    manifest = json.loads((tmp_path / "bundle" / "manifest.json").read_text())
+    if precision == "int8":
+        with pytest.raises(ValueError, match="few bits"):
+            from_bundle.retrieval_model(tmp_path / "bundle", manifest)
+        return
+    found = from_bundle.retrieval_model(tmp_path / "bundle", manifest).state_dict()
+    for name, tensor in model.state_dict().items():
+        if name not in from_bundle.UNUSED and name != "logit_scale":
+            assert torch.equal(found[name], tensor), name

@@ -1154,7 +1154,7 @@ export interface components {
             heads: string[];
             /** @description What each of them does, in the order of `heads`. */
             head_details: components["schemas"]["HeadDetail"][];
-            /** @description `fp32` or `fp16`: how the weights are stored. */
+            /** @description How the weights are stored: `fp32`, `fp16`, `int8`, `int8-block` or `int4`. */
             precision: string;
             /** @description Of the bundle; equal hashes mean equal vectors. */
             sha256: string;

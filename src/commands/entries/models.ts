@@ -28,14 +28,21 @@ export const MODEL_COMMANDS: readonly CommandEntry[] = [
     usage: 'convert <checkpoint>',
     description: 'make a bundle from an official checkpoint, with fine-tuned heads or of one head alone',
     examples: [
-      'convert checkpoints/one-peace.pt --bpe checkpoints --out models/one-peace --precision fp16',
+      'convert checkpoints/one-peace.pt --bpe checkpoints --out models/one-peace --precision int8',
+      'convert checkpoints/one-peace.pt --bpe checkpoints --branches text,image --precision auto --out models/pictures',
       'convert checkpoints/one-peace.pt --bpe checkpoints --head refcoco=checkpoints/finetune_refcoco.pt --out models/one-peace',
     ],
     options: [
       ['--head <name=checkpoint...>', 'fine-tuned checkpoint to add as a head (repeatable)'],
       ['--head-task <name=task...>', 'what a head is for, where its checkpoint does not say'],
       ['--bpe <dir>', 'folder of encoder.json, vocab.bpe and dict.txt'],
-      ['--precision <fp32|fp16>', 'how weights are stored', 'fp32'],
+      [
+        '--precision <precision>',
+        'how weights are stored: fp32, fp16, int8, int8-block, int4; `auto` chooses by size, device and memory',
+        'fp32',
+      ],
+      ['--device <cpu|gpu>', 'for which device `--precision auto` chooses', 'cpu'],
+      ['--branches <names>', 'only these of text,image,audio'],
       ['--image-size <pixels>', 'side of the square the pictures are resized to'],
       ['--name <name>', 'name of the model'],
       ['--licence <text>', 'licence and attribution of the weights'],

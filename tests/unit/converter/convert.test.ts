@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { spawnSync } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -72,6 +73,43 @@ describe('converting a checkpoint', () => {
     const { manifest } = await convert(tinyTensors(), {}, { task: { head_type: 'vl' } })
     expect(manifest.modalities).toEqual(['text', 'image'])
     expect(await readdir(join(dir, 'bundle'))).not.toContain('audio.onnx')
+  })
+
+  it('leaves out the branches that are not asked for, and what only they need', async () => {
+    const { manifest } = await convert(tinyTensors(), { branches: ['image', 'text'] })
+    expect(manifest.modalities).toEqual(['text', 'image'])
+    expect(manifest.audio).toBeUndefined()
+    const whole = await convert(tinyTensors(), { outDir: join(dir, 'whole') })
+    const weightsOf = (files: typeof manifest.files) => files.find(({ path }) => path === 'weights.bin')!.bytes
+    expect(weightsOf(manifest.files)).toBeLessThan(weightsOf(whole.manifest.files))
+  })
+
+  it('says which branches there are where one is asked for that is not', async () => {
+    const tensors = new Map([...tinyTensors()].filter(([name]) => !name.startsWith('audio_proj')))
+    await expect(convert(tensors, { branches: ['audio'] })).rejects.toThrow('has no audio branch, but text, image.')
+  })
+
+  it("tells its progress in the checkpoint's bytes, to the end", async () => {
+    const told: [number, number][] = []
+    await convert(tinyTensors(), { onProgress: (done, total) => told.push([done, total]) })
+    const bytes = [...tinyTensors().values()].reduce((sum, { values }) => sum + values.byteLength, 0)
+    expect(told.at(-1)).toEqual([bytes, bytes])
+    expect(told.length).toBe(tinyTensors().size)
+  })
+
+  it('chooses the precision for a machine', async () => {
+    const { manifest } = await convert(tinyTensors(), { precision: { device: 'gpu', memoryBytes: 1e9 } })
+    expect(manifest.precision).toBe('fp16')
+  })
+
+  it('removes what a killed conversion to the same place left, and nothing else', async () => {
+    const { pid } = spawnSync(process.execPath, ['--version']) // a process that is no more
+    for (const name of [`bundle.partial-${pid}-x`, `bundle.partial-${process.pid}-y`, `other.partial-${pid}-z`]) {
+      await mkdir(join(dir, name))
+    }
+    await convert(tinyTensors())
+    const left = (await readdir(dir)).filter((name) => name.includes('partial'))
+    expect(left).toEqual([`bundle.partial-${process.pid}-y`, `other.partial-${pid}-z`])
   })
 
   it('refuses a dictionary of another size than the embedding table', async () => {

@@ -1028,7 +1028,7 @@ class Model(TypedDict):
     """
     precision: str
     """
-    `fp32` or `fp16`: how the weights are stored.
+    How the weights are stored: `fp32`, `fp16`, `int8`, `int8-block` or `int4`.
     """
     sha256: str
     """

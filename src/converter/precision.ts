@@ -1,0 +1,41 @@
+/**
+ * Which tensors a precision stores how. What stays in higher precision was decided by measuring: docs/precision.md.
+ *
+ *   fp32        everything in float32
+ *   fp16        everything in halves, widened once at load
+ *   int8        matrices in int8, a scale an output channel; activations 8 bits, a scale a row
+ *   int8-block  matrices in blocks of 8 bits; activations likewise
+ *   int4        the same, with 4 bits in the feed-forward networks
+ */
+import type { Precision } from '../bundle/manifest.ts'
+import type { TensorPlan } from '../model/tensor-plan.ts'
+
+/** `halves` and `floats` keep the shape; the others are those of `onnx/quantise.ts`. */
+export type StoredAs =
+  | { kind: 'floats' }
+  | { kind: 'halves' }
+  | { kind: 'rows' }
+  | { kind: 'blocks'; bits: 4 | 8; size: number }
+
+/** Values that share a scale: the larger, the faster; the smaller, the closer. */
+const BLOCK_SIZE = { 8: 128, 4: 32 } as const
+
+const FLOATS: StoredAs = { kind: 'floats' }
+const ROWS: StoredAs = { kind: 'rows' }
+
+export function storedAs(plan: TensorPlan, precision: Precision): StoredAs {
+  if (precision === 'fp32') return FLOATS
+  if (precision === 'fp16') return { kind: 'halves' }
+  if (plan.role === 'table') return { kind: 'halves' }
+  if (plan.role !== 'matrix' || staysFloat(plan)) return FLOATS
+  if (precision === 'int8') return ROWS
+  const bits = precision === 'int4' && !staysIn8Bits(plan) ? 4 : 8
+  return { kind: 'blocks', bits, size: BLOCK_SIZE[bits] }
+}
+
+/** Attention, which all branches share, has a tenth of the full-size model's weights and does most of the harm in 4 bits. */
+const staysIn8Bits = ({ name }: TensorPlan): boolean => !/_ffn\./.test(name)
+
+/** A matrix too narrow for 8-bit arithmetic to pay, such as the first convolution of sounds, which reads raw samples. */
+const LEAST_COLUMNS = 16
+const staysFloat = ({ storedShape }: TensorPlan): boolean => storedShape[1]! < LEAST_COLUMNS

@@ -1,0 +1,70 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { quantiseBlocks, quantiseRows, transpose } from '../../../src/onnx/quantise.ts'
+
+const values = (length: number) =>
+  fc
+    .array(fc.integer({ min: -1e6, max: 1e6 }), { minLength: length, maxLength: length })
+    .map((given) => Float32Array.from(given, (value) => value / 1000))
+
+/** An independent reading of MatMulNBits' layout. */
+function fromBlocks(bytes: Uint8Array, scales: Float32Array, rows: number, columns: number, bits: 4 | 8, size: number) {
+  const perRow = Math.ceil(columns / size)
+  return Float32Array.from({ length: rows * columns }, (_, i) => {
+    const [row, column] = [Math.floor(i / columns), i % columns]
+    const block = row * perRow + Math.floor(column / size)
+    const at = block * size + (column % size)
+    const q = bits === 8 ? bytes[at]! : (bytes[at >> 1]! >> (at % 2 ? 4 : 0)) & 15
+    return (q - 2 ** (bits - 1)) * scales[block]!
+  })
+}
+
+describe('rows in 8 bits', () => {
+  it('are at most half a step of their own row away from what they were', () => {
+    fc.assert(
+      fc.property(values(12), (given) => {
+        const { values: q, scales } = quantiseRows(given, 3)
+        for (const [i, value] of given.entries()) {
+          const scale = scales[Math.floor(i / 4)]!
+          expect(Math.abs(q[i]! * scale - value)).toBeLessThanOrEqual(scale * 0.5001)
+        }
+      }),
+    )
+  })
+
+  it('keep their largest value and zero exactly', () => {
+    const { values: q, scales } = quantiseRows(Float32Array.of(1, -4, 0, 2, 0, 0, 0, 0), 2)
+    expect([...q]).toEqual([32, -127, 0, 64, 0, 0, 0, 0])
+    expect(q[1]! * scales[0]!).toBeCloseTo(-4)
+    expect(scales[1]).toBe(0)
+  })
+})
+
+describe('blocks', () => {
+  it.each([4, 8] as const)('of %i bits are at most a step of their own block away from what they were', (bits) => {
+    fc.assert(
+      fc.property(values(2 * 20), (given) => {
+        const blocks = quantiseBlocks(given, { bits, size: 16, columns: 20 })
+        const read = fromBlocks(blocks.values, blocks.scales, 2, 20, bits, 16)
+        for (const [i, value] of given.entries()) {
+          const block = Math.floor(i / 20) * 2 + Math.floor((i % 20) / 16)
+          expect(Math.abs(read[i]! - value)).toBeLessThanOrEqual(Math.abs(blocks.scales[block]!) * 1.0001)
+        }
+      }),
+    )
+  })
+
+  it('are filled up with zeros where a row ends within one', () => {
+    const { values: bytes, scales } = quantiseBlocks(Float32Array.of(8, 1, 2), { bits: 4, size: 16, columns: 3 })
+    expect(bytes).toHaveLength(8)
+    expect([...bytes.slice(2)]).toEqual([0x88, 0x88, 0x88, 0x88, 0x88, 0x88])
+    expect([...fromBlocks(bytes, scales, 1, 3, 4, 16)]).toEqual([8, 1, 2])
+  })
+})
+
+it('a matrix turned twice is itself, whatever its sides', () => {
+  const given = Float32Array.from({ length: 70 * 131 }, (_, i) => i)
+  const turned = transpose(given, 70, 131)
+  expect(turned[1 * 70 + 3]).toBe(given[3 * 131 + 1])
+  expect(transpose(turned, 131, 70)).toEqual(given)
+})
