@@ -37,7 +37,6 @@ const L4 = {
   maxWaitMs: 2,
   batch: batchOn('L4'),
 }
-const FUNCTIONS = { ...L4, maximum: 40, wakeS: 8, idleMinutes: 5, perMinute: 100, batch: batchOn('function') }
 
 const SETTINGS = {
   'L4, from 0, asleep after 15 min': L4,
@@ -48,15 +47,9 @@ const SETTINGS = {
   'L4, from 1, awake in 60 s': { ...L4, minimum: 1, wakeS: 60 },
   'L4, from 2, waiting 20 ms for company': { ...L4, minimum: 2, maxWaitMs: 20 },
   'L4, from 2, batches of one': { ...L4, minimum: 2, maxBatch: 1 },
-  'functions of 10 GB, from 0': FUNCTIONS,
 }
 
 const times = arrivals({ hours: Number(values.hours), phases: PHASES, seed: Number(values.seed) })
-const dollarsOf = (name, hours) => {
-  const { prices, encoders } = inputs
-  if (!name.startsWith('functions')) return hours * prices.gpuHour.L4
-  return hours * 3600 * encoders.function.gigabytes * prices.functionGbSecond
-}
 const percent = (part) => `${((100 * part) / Math.max(1, times.length)).toFixed(1)} %`
 const atShare = (sorted, share) =>
   sorted.length === 0 ? '–' : `${Math.round(sorted[Math.floor(sorted.length * share)])}`
@@ -82,7 +75,7 @@ const results = []
 for (const [name, setting] of Object.entries(SETTINGS)) {
   const result = await replay(times, setting)
   const { answered, starting, overloaded, late, latenciesMs, batches, encoderHours } = result
-  const dollars = dollarsOf(name, encoderHours)
+  const dollars = encoderHours * inputs.prices.gpuHour.L4
   const row = [
     name,
     percent(answered),
