@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { dataUrl, png } from '../api/pictures.ts'
-import { type Answer, call, type Fleet, sha256Of, startFleet } from './fleet.ts'
+import { type Answer, call, endFleet, type Fleet, sha256Of, startFleet } from './fleet.ts'
 
 const KILLS = 30
 const WRITERS = 4
@@ -24,7 +24,7 @@ let stopped = false
 beforeAll(async () => {
   fleet = await startFleet()
 })
-afterAll(() => fleet?.stop())
+afterAll(() => endFleet(fleet))
 
 /** What a careful client does: sends again, to either service, with the same key, until there is an answer that is final. */
 async function send(path: string, json: unknown, key: string): Promise<Answer> {

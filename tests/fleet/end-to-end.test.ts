@@ -8,7 +8,7 @@ import { loadConfig } from '../../src/config.ts'
 import { wav } from '../api/harness.ts'
 import { dataUrl, png } from '../api/pictures.ts'
 import { BUCKET, CREDENTIALS, S3_SERVER, type S3Server, startS3Server } from '../s3-server.ts'
-import { type Answer, call, type Fleet, sha256Of, startFleet } from './fleet.ts'
+import { type Answer, call, endFleet, type Fleet, sha256Of, startFleet } from './fleet.ts'
 
 const places = ['a shared folder', 'a bucket'] as const
 
@@ -25,7 +25,7 @@ describe.each(places)('API ×2, encoder ×2, originals in %s', (place) => {
     fleet = await startFleet({ ...(mediaUrl && { mediaUrl }), env: CREDENTIALS })
   })
   afterAll(async () => {
-    await fleet?.stop()
+    await endFleet(fleet)
     await s3?.close()
   })
 

@@ -25,7 +25,17 @@ export interface FleetOptions {
 export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   const script = new URL('../../deploy/fleet/fleet.mjs', import.meta.url).href
   const log = process.env.FLEET_LOG ? (line: string) => console.error(line) : undefined
-  return (await import(script)).startFleet({ ...(log && { log }), ...options })
+  const qdrantUrl = process.env.QDRANT_URL
+  return (await import(script)).startFleet({ ...(log && { log }), ...(qdrantUrl && { qdrantUrl }), ...options })
+}
+
+/** Stops it, and leaves nothing in a Qdrant that goes on without it. */
+export async function endFleet(fleet: Fleet | undefined): Promise<void> {
+  if (fleet === undefined) return
+  const { json } = await call(`${fleet.urls[0]}/v1/collections`)
+  for (const { name } of json?.collections ?? [])
+    await call(`${fleet.urls[0]}/v1/collections/${name}`, { method: 'DELETE' })
+  await fleet.stop()
 }
 
 export interface Answer {
