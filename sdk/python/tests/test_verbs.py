@@ -289,7 +289,7 @@ def test_an_import_is_a_job_with_failed_lines_and_an_answer_may_be_waited_for(ru
         assert [line["error"]["code"] async for line in client.jobs.errors(job["id"])] == ["conflict"]
         assert job["id"] in [each["id"] async for each in client.jobs.list()]
         lines = b'{"input": "from a file"}'
-        again = [await client.jobs.import_items(name, lines, idempotency_key=f"{name} twice") for _ in range(2)]
+        again = [await client.jobs.import_items(name, lines, idempotency_key=f"{name}-twice") for _ in range(2)]
         assert again[0]["id"] == again[1]["id"]
         assert (await client.jobs.cancel(again[0]["id"]))["state"] in ("cancelled", "completed")
         asked = await client.jobs.add(name, media / "dog.png", id="later")
