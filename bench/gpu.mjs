@@ -5,7 +5,7 @@
  *   npm run build && node bench/gpu.mjs [bundle] [cuda | cpu]
  *
  * `cuda` needs onnxruntime's CUDA libraries (docs/gpu.md). `cpu` runs the same on the processor, small, so that this cannot rot where
- * there is no card. The matrix rate is that of a chain of square products on the device, in the bundle's type; the branch's operations
+ * there is no card. The matrix rate is that of a chain of square products on the device, in float32, in which graphs of all precisions that run on a card compute; the branch's operations
  * are its products with weights alone.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -61,7 +61,7 @@ const BRANCHES = {
 
 const dir = await mkdtemp(join(tmpdir(), 'onepeace-gpu-'))
 try {
-  const product = await openProduct(manifest.precision === 'fp32' || !isCard ? 'float32' : 'float16')
+  const product = await openProduct('float32')
   const matrix = { dtype: 'float32', dims: [1], data: new Float32Array([1 / SIDE]) }
   for (const modality of manifest.modalities) {
     const { inputs, item, unit, each } = BRANCHES[modality]
