@@ -2,7 +2,7 @@
  * A fleet of encoders on a virtual clock. What is the service's own: the batcher (src/encoder/batcher.ts) and its bounds. What follows
  * the service's rules: the encoder with the least in work takes the next request; a request that meets none waits, and is told that
  * encoders are starting shortly before its time is over (src/encoder/remote/wake.ts); the number of encoders follows the requests of the
- * last minute, and is none after some idle ones (deploy/serverless/encoder-gpu.yml). What is assumed: how long a batch takes.
+ * last minute, and is none after some idle ones (deploy/serverless/encoder-gpu.yml, which also steps down in between). What is assumed: how long a batch takes.
  */
 import { Batcher } from '../../dist/encoder/batcher.js'
 import { MAX_BATCH, MAX_COST } from '../../dist/encoder/queue-bounds.js'
@@ -12,7 +12,6 @@ import { VirtualClock } from './virtual-clock.mjs'
 /** Of a picture as the batcher counts it: pixels. */
 const COST = 640 * 480
 const EVALUATION_MS = 60_000
-const COOLDOWN_MS = 180_000
 
 /**
  * @typedef {object} Setting
@@ -81,7 +80,6 @@ class Fleet {
   /** Requests since the last evaluation. */
   wanted = 0
   #starting = 0
-  #changedMs = 0
   #idleMinutes = 0
   #paid = 0
   #waiting = []
@@ -105,18 +103,15 @@ class Fleet {
     }
   }
 
-  /** Once a minute, as alarms are: as many as the last minute's requests want, fewer only after the cooldown; none after idle ones. */
+  /** Once a minute, as alarms are. */
   scale() {
     const { minimum, maximum, perMinute, idleMinutes } = this.setting
     this.#idleMinutes = this.wanted === 0 ? this.#idleMinutes + 1 : 0
-    const wants = Math.max(minimum, Math.min(maximum, Math.ceil(this.wanted / perMinute)))
-    const isIdle = this.#idleMinutes > 0
-    const isCool = this.clock.nowMs() - this.#changedMs >= COOLDOWN_MS
-    this.wanted = 0
     const has = this.ready.length + this.#starting
-    if (wants > has) for (let i = has; i < wants; i++) this.#begin(this.setting.wakeS)
-    const keeps = isIdle ? (this.#idleMinutes >= idleMinutes ? minimum : has) : isCool ? wants : has
-    while (this.ready.length > keeps) this.#end(this.ready.pop())
+    const wants = Math.max(minimum, Math.min(maximum, Math.ceil(this.wanted / perMinute)))
+    this.wanted = 0
+    for (let i = has; i < wants; i++) this.#begin(this.setting.wakeS)
+    if (this.#idleMinutes >= idleMinutes) while (this.ready.length > minimum) this.#end(this.ready.pop())
   }
 
   paidMs(nowMs) {
@@ -126,7 +121,6 @@ class Fleet {
   /** An encoder is paid for from when it is wanted. */
   #begin(wakeS) {
     this.#starting++
-    this.#changedMs = this.clock.nowMs()
     const sinceMs = this.clock.nowMs()
     this.clock.after(wakeS * 1000, () => {
       this.#starting--
@@ -136,7 +130,6 @@ class Fleet {
   }
 
   #end({ sinceMs, batcher }) {
-    this.#changedMs = this.clock.nowMs()
     void batcher.close().then(() => {
       this.#paid += this.clock.nowMs() - sinceMs
     })
