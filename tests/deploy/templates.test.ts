@@ -73,11 +73,11 @@ describe.skipIf(!dir).each(['cpu', 'gpu'])('encoder=%s', (encoder) => {
     expect(expiring.map(({ Prefix }) => Prefix)).toEqual(['onepeace/uploads/'])
   })
 
-  it('encrypts the queue, and parks what fails five times', () => {
+  it('encrypts the queue, and parks what fails again and again', () => {
     for (const [name, { Properties }] of of('AWS::SQS::Queue')) expect(Properties.SqsManagedSseEnabled, name).toBe(true)
     expect(one('JobQueue').RedrivePolicy).toEqual({
       deadLetterTargetArn: { 'Fn::GetAtt': ['ParkedQueue', 'Arn'] },
-      maxReceiveCount: 5,
+      maxReceiveCount: 25,
     })
     expect(one('ParkedQueue').MessageRetentionPeriod).toBe(14 * 24 * 3600)
   })
