@@ -14,21 +14,17 @@ import { NO_INPUT } from '../onnx/graph-builder.ts'
 import { DATA_TYPE } from '../onnx/proto.ts'
 import { scaleName } from '../onnx/quantise.ts'
 
-/** A tensor in 8 bits: uint8 `values` stand for (values - zero) · scale; `scale` is float32 of the same rank, 1 where it is shared. */
-export interface Quantised {
+/** A tensor in 8 bits: uint8 `values` (…, K) stand for (values - 128) · scale; `scale` is float32 (…, 1). */
+interface QuantisedRows {
   values: Value
   scale: Value
-  zero: number
 }
 
-/** What a tensor's values can be: on both sides of zero alike, or what a GELU gives. */
-export type Range = 'symmetric' | 'gelu'
-
-/** 127 steps each way from 128; of a GELU, which never falls below -0.17, 32 steps down and 223 up. */
-const ZERO = { symmetric: 128, gelu: 32 } as const
-const STEPS = { symmetric: 127, gelu: 223 } as const
-/** Below the first a row is as good as zero, and its scale must not be; with the second, -0.17 is still within reach. */
-const LEAST_SCALE = { symmetric: 1e-30, gelu: 0.17 / ZERO.gelu } as const
+/** Activations are symmetric about 128, in 127 steps each way. */
+const ZERO = 128
+const STEPS = 127
+/** Below it a row is as good as zero; its scale must not be. */
+const LEAST_SCALE = 1e-30
 /** MatMulNBits: activations in 8-bit blocks rather than weights widened to float32. */
 const INT8_ARITHMETIC = 4
 
@@ -37,28 +33,17 @@ export function product(g: GraphBuilder, x: Value, name: string): Value {
   const { dtype, blocks } = g.stored(name)
   if (blocks) return blockProduct(g, x, name)
   if (dtype !== 'int8') return g.op('MatMul', [x, g.weight(name)])
-  return quantisedProduct(
-    g,
-    g.once(`rows of ${x}`, () => quantise(g, x, [-1], 'symmetric')),
-    name,
-  )
-}
-
-/** As `product`, of activations that are in 8 bits already; `name` must be stored as int8. */
-export function quantisedProduct(g: GraphBuilder, { values, scale, zero }: Quantised, name: string): Value {
+  const { values, scale } = g.once(`rows of ${x}`, () => quantiseRows(g, x))
   const columns = g.weight(scaleName(name)) // (N)
-  const y = g.contrib('MatMulIntegerToFloat', [values, g.storedWeight(name), g.scalar(1), columns, g.byte(zero)])
+  const y = g.contrib('MatMulIntegerToFloat', [values, g.storedWeight(name), g.scalar(1), columns, g.byte(ZERO)])
   return g.op('Mul', [y, scale])
 }
 
-/** `x` in 8 bits with one scale for all that lies along `axes`: [-1] is a row, [1, 2] of (B, T, D) an item. */
-export function quantise(g: GraphBuilder, x: Value, axes: readonly number[], range: Range): Quantised {
+function quantiseRows(g: GraphBuilder, x: Value): QuantisedRows {
   return g.scope('quantise', () => {
-    const reach = range === 'gelu' ? x : g.op('Abs', [x])
-    const largest = g.op('ReduceMax', [reach, g.int64(axes)], { keepdims: 1 })
-    const scale = g.op('Max', [g.op('Mul', [largest, g.scalar(1 / STEPS[range])]), g.scalar(LEAST_SCALE[range])])
-    const values = g.op('QuantizeLinear', [g.op('Div', [x, scale]), g.scalar(1), g.byte(ZERO[range])])
-    return { values, scale, zero: ZERO[range] }
+    const largest = g.op('ReduceMax', [g.op('Abs', [x]), g.int64([-1])], { keepdims: 1 })
+    const scale = g.op('Max', [g.op('Mul', [largest, g.scalar(1 / STEPS)]), g.scalar(LEAST_SCALE)])
+    return { values: g.op('QuantizeLinear', [g.op('Div', [x, scale]), g.scalar(1), g.byte(ZERO)]), scale }
   })
 }
 

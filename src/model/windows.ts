@@ -8,22 +8,16 @@
  */
 import type { GraphBuilder, Value } from '../onnx/graph-builder.ts'
 import { sizeOf } from './operations.ts'
-import { product, quantise, quantisedProduct } from './product.ts'
+import { product } from './product.ts'
 
 interface Window {
   kernel: number
   stride: number
 }
 
-/**
- * (B, n, C) times the stored matrix `name` (k · C, C'), rows (tap, channel) → (B, t, C'), t = floor((n - k) / stride) + 1. Where
- * the matrix is in int8, the frames must come from a GELU.
- */
+/** (B, n, C) times the stored matrix `name` (k · C, C'), rows (tap, channel) → (B, t, C'), t = floor((n - k) / stride) + 1. */
 export function windowProduct(g: GraphBuilder, frames: Value, name: string, window: Window): Value {
-  if (g.stored(name).dtype !== 'int8') return product(g, windows(g, frames, window), name)
-  // One scale for all frames of a sound: a window then has one, however it is cut, and an item's result is its own.
-  const quantised = quantise(g, frames, [1, 2], 'gelu')
-  return quantisedProduct(g, { ...quantised, values: windows(g, quantised.values, window) }, name)
+  return product(g, windows(g, frames, window), name)
 }
 
 /** (B, n, C) → (B, t, k · C) */
