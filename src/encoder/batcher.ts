@@ -207,7 +207,7 @@ export class Batcher<Item, Session, Result = Float32Array> {
     const run = async () => (items.length > 0 ? this.options.run(items, session) : [])
     const [result] = await Promise.allSettled([run()])
     const startedMs = Math.max(givenMs, this.options.sessions.releasedMs(session)) // it may have had another batch to do first
-    this.options.sessions.release(session)
+    this.options.sessions.release(session, this.clock.nowMs())
     const tookMs = this.clock.nowMs() - startedMs
     this.learnSpeed(batch, tookMs)
     if (batch.length > 0) {

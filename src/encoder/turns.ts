@@ -19,13 +19,14 @@ export class Turns<Resource> {
     return Promise.resolve(free[0])
   }
 
-  /** When a user of it was last done, in ms since 1970: since then the next one has had it alone. */
+  /** When a user of it was last done, on the clock of whoever released it: since then the next one has had it alone. */
   releasedMs(resource: Resource): number {
     return this.#released.get(resource) ?? 0
   }
 
-  release(resource: Resource): void {
-    this.#released.set(resource, Date.now())
+  /** @param nowMs default ms since 1970 */
+  release(resource: Resource, nowMs = Date.now()): void {
+    this.#released.set(resource, nowMs)
     const next = this.#waiting.shift()
     if (next) next(resource)
     else this.#uses.set(resource, this.#uses.get(resource)! - 1)

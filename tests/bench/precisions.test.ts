@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 const run = promisify(execFile)
 const bench = (name: string) => fileURLToPath(new URL(`../../bench/${name}.mjs`, import.meta.url))
 /** An interpreter with torch and numpy, as training has. */
-const python = process.env.ONEPEACE_PYTHON
+const python = process.env.ONEPEACE_TORCH_PYTHON
 
 let dir: string
 let checkpoint: string
