@@ -1,5 +1,7 @@
 """Which heads are fine-tuned together on one trunk, from what, and what of the trunk stays as it was pre-trained."""
+from .finetune_aids import Shown
 from .finetune_batches import LabelBatches, SceneBatches, SoundBatches
+from .finetune_sound_aids import Heard
 from .finetune_tasks import Answering, Choice, Grounding, Segmentation
 from .material.batches import batches
 from .material.mixtures import EVENTS
@@ -9,11 +11,18 @@ from .onepeace.heads import Head
 
 
 class Group:
-    """`trunk`: which branches the shared encoder has; `first`: a head whose checkpoint holds all of them, to resume from."""
+    """`trunk`: which branches the shared encoder has; `first`: a head whose checkpoint holds all of them, to resume from; `shown`:
+    the aid that reads tokens, or None."""
+
+    shown = None
 
     def is_frozen(self, name):
         """The largest tensor stays as it is, so that the bundle shares it with the retrieval model."""
         return "embed_tokens" in name
+
+    def fitted(self, inputs, hidden):
+        """The labels as long as the hidden states are."""
+        return inputs
 
     def batches(self, args, tokenizer, first_step, warm=False):
         draw = self.draw(args, tokenizer)
@@ -24,6 +33,7 @@ class Pictures(Group):
     """Grounding, questions, pairs and segmentation, all on scenes."""
 
     trunk, first = Head("nlvr2", "vl", 2, use_two_images=True), "grounding"
+    shown = Shown
 
     def tasks(self):
         return [
@@ -40,13 +50,17 @@ class Pictures(Group):
 class Sounds(Group):
     """Questions about sounds."""
 
-    trunk, first = Head("aqa", "al", 1), "sound-qa"
+    trunk, first, shown = Head("aqa", "al", 1), "sound-qa", Heard
 
     def tasks(self):
         return [Choice("sound-qa", Head("aqa", "al", 1))]
 
     def is_frozen(self, name):
         return super().is_frozen(name) or "embed_audios.0" in name  # the convolutions: a third of the work
+
+    def fitted(self, inputs, hidden):
+        frames = hidden["audio"].shape[1] - 1
+        return {k: v[:, :frames] if k in ("names", "centres") else v for k, v in inputs.items()}
 
     def draw(self, args, tokenizer):
         return SoundBatches(tokenizer, args.batch)
