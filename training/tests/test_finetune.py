@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from training import finetune
-from training.finetune_batches import Said, SceneBatches, covered_patches, padded, shown_in_patches
+from training.finetune_aids import box_iou, box_loss
+from training.finetune_batches import SceneBatches, padded
 from training.finetune_groups import GROUPS, Labels, Pictures, Sounds
-from training.finetune_tasks import box_iou, box_loss
+from training.finetune_labels import Said, covered_patches, shown_in_patches
 from training.material.paths import BPE
 from training.material.questions import OBJECT_NAMES
 from training.material.scenes import Scenes
@@ -134,7 +135,7 @@ def test_patches_know_what_covers_them():
     mask[:16, :8] = True
     assert covered_patches(mask).tolist() == [0.5, 0, 0, 0]
     scene = Scenes(invented_sprites()).draw(np.random.default_rng(0), 96)
-    names, colours, frames = shown_in_patches(scene).values()
+    names, colours, frames, _ = shown_in_patches(scene).values()
     assert names.shape == colours.shape == (36,) and (names > 0).any() and (names == 0).any()
     assert (colours[names == 0] == -1).all()  # a background has no colour to learn
     assert {tuple(box) for box in frames[names > 0].tolist()} <= {tuple(torch.tensor(t.box, dtype=torch.float32).tolist())
