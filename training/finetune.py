@@ -52,6 +52,7 @@ def arguments():
                         "the others of the group are left out (default: all, see finetune_batches.py)")
     parser.add_argument("--warm-share", type=float, default=0.0,
                         help="part of the time in which `pictures` learns masks and patches alone: a scene costs a third then")
+    parser.add_argument("--replays", type=int, default=1, help="how often each batch is used: drawing costs as much as training")
     parser.add_argument("--side", type=int, default=128, help="picture side, pixels")
     parser.add_argument("--lr", type=float, default=6e-4)
     parser.add_argument("--layer-decay", type=float, default=0.9, help="learning rate of a layer over that of the next (§13.4)")
@@ -113,7 +114,7 @@ class Trainer:
         for layer in encoder.fusion_model.layers[above:]:
             layer.self_attn.register_forward_pre_hook(lambda attention, given: self.attended.append((attention, given[0])))
         for name, parameter in encoder.named_parameters():
-            parameter.requires_grad_(not group.is_frozen(name))
+            parameter.requires_grad_(not group.is_frozen(name, config.layers))
         self.aids.apply(initialise)
         self.model.to(self.device).train(), self.aids.to(self.device)
         self.average = Average(self.model, 0.998)

@@ -25,6 +25,7 @@ KIND_SHARES = {"exists": 0.6, "coloured": 0.6, "relation": 1.5, "side": 1, "size
 PICTURE_SHARES = {"grounding": 1, "picture-qa": 1, "pair-reasoning": 1 / 8, "segmentation": 1 / 4}  # of a batch
 CANDIDATES = 2  # of four answers to a sound question: half the work, and each step has more sounds
 LENGTHS_S, LENGTH_SHARES = (2, 3), (0.7, 0.3)  # of the sounds with questions
+QUESTION_SHARES = {"picture-qa": 1, "pair-reasoning": 1 / 8}
 TEXT_STEP = 4  # lengths are rounded up to this, so that kernels meet few shapes
 
 
