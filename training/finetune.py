@@ -52,7 +52,6 @@ def arguments():
                         "the others of the group are left out (default: all, see finetune_batches.py)")
     parser.add_argument("--warm-share", type=float, default=0.0,
                         help="part of the time in which `pictures` learns masks and patches alone: a scene costs a third then")
-    parser.add_argument("--replays", type=int, default=1, help="how often each batch is used: drawing costs as much as training")
     parser.add_argument("--side", type=int, default=128, help="picture side, pixels")
     parser.add_argument("--lr", type=float, default=6e-4)
     parser.add_argument("--layer-decay", type=float, default=0.9, help="learning rate of a layer over that of the next (§13.4)")

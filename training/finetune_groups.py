@@ -5,7 +5,7 @@ from .finetune_aids import Shown
 from .finetune_batches import QUESTION_SHARES, LabelBatches, SceneBatches, SoundBatches
 from .finetune_sound_aids import Heard
 from .finetune_tasks import Answering, Choice, Grounding, Segmentation
-from .material.batches import replayed
+from .material.batches import batches
 from .material.mixtures import EVENTS
 from .material.objects import CLASSES
 from .material.questions import ANSWERS, OBJECT_NAMES
@@ -28,7 +28,7 @@ class Group:
 
     def batches(self, args, tokenizer, first_step, warm=False):
         draw = self.draw(args, tokenizer)
-        return replayed(draw.warm if warm else draw, args.seed, first_step, args.workers, args.replays)
+        return batches(draw.warm if warm else draw, args.seed, first_step, args.workers)
 
 
 class Pictures(Group):

@@ -62,7 +62,7 @@ class Answering(Task):
         loss = F.cross_entropy(logits, inputs["answers"])
         if "said_names" in inputs:
             weights = pooled_weights(head.attn_pooling_func, model.hidden["text"][:, 1:], inputs["ids"].eq(PAD))
-            loss = loss + 0.3 * comparing_loss(weights, inputs) + 0.5 * aid.loss(pooled[0], inputs["related"])
+            loss = loss + comparing_loss(weights, inputs) + aid.loss(pooled[0], inputs["related"])
         return loss, right
 
 

@@ -25,21 +25,3 @@ def batches(draw, seed, first_step, workers):
     return iter(torch.utils.data.DataLoader(
         _Batches(draw, seed), batch_size=None, sampler=range(first_step, _ENDLESS), num_workers=workers,
         worker_init_fn=lambda _: prepare(1), **({"prefetch_factor": 4} if workers else {})))
-
-
-BLOCK = 32  # batches
-
-
-def replayed(draw, seed, first_step, workers, times):
-    """As `batches`, but each is used `times` times, a block later each time: where drawing costs as much as training."""
-    done = first_step // (BLOCK * times) * BLOCK
-    stream, skip = batches(draw, seed, done, workers), first_step - done * times
-    while True:
-        block = []
-        for use in range(BLOCK * times):
-            if use < BLOCK:
-                block.append(next(stream))
-            if skip:
-                skip -= 1
-            else:
-                yield block[use % BLOCK]

@@ -1,5 +1,4 @@
 """Fine-tuning at a smoke size on invented material: the heads learn, share one trunk to the bit, and go on after a stop."""
-from itertools import islice
 import json
 
 import numpy as np
@@ -11,7 +10,6 @@ from training.finetune_aids import box_iou, box_loss
 from training.finetune_batches import SceneBatches, SoundBatches, padded
 from training.finetune_groups import GROUPS, Labels, Pictures, Questions, Sounds
 from training.finetune_labels import Said, covered_patches, shown_in_patches
-from training.material.batches import BLOCK, replayed
 from training.material.mixtures import Events
 from training.material.paths import BPE
 from training.material.questions import OBJECT_NAMES
@@ -197,7 +195,7 @@ def test_questions_learn_above_a_finished_trunk_and_leave_its_lower_half_as_it_i
     stepped(first, 0.3, 2)
     first.save(tmp_path)
     config, encoder = finetune.trunk_of(init, Questions().trunk, SIDE, tmp_path / "picture-qa.pt")
-    again = new_trainer(InventedQuestions(), tmp_path / "questions", tokenizer, init, "--replays", "2", encoder=(config, encoder))
+    again = new_trainer(InventedQuestions(), tmp_path / "questions", tokenizer, init, encoder=(config, encoder))
     again.begin_with(tmp_path / "picture-qa.pt")
     losses = [float(row["picture-qa loss"] + row["picture-qa shown"]) for row in stepped(again, 0.3, 24)]
     assert np.mean(losses[-6:]) < 0.95 * np.mean(losses[:4]), losses
@@ -211,13 +209,6 @@ def test_questions_learn_above_a_finished_trunk_and_leave_its_lower_half_as_it_i
     assert not {k for k in after if k.startswith(upper) and "weight" in k} & same
     pairs = tensors(tmp_path / "questions" / "pair-reasoning.pt")
     assert all(torch.equal(after[k], pairs[k]) for k in after if k.startswith(TRUNK))
-
-
-def test_batches_are_used_several_times_a_block_later_and_go_on_where_they_stopped():
-    draw = lambda rng: int(rng.integers(1 << 30))
-    whole = list(islice(replayed(draw, 3, 0, 0, 2), 4 * BLOCK))
-    assert whole[:BLOCK] == whole[BLOCK : 2 * BLOCK] and len(set(whole)) == 2 * BLOCK
-    assert list(islice(replayed(draw, 3, 2 * BLOCK + 5, 0, 2), BLOCK)) == whole[2 * BLOCK + 5 : 3 * BLOCK + 5]
 
 
 class InventedSoundQuestions(Sounds):
