@@ -62,7 +62,7 @@ class Answering(Task):
         loss = F.cross_entropy(logits, inputs["answers"])
         if "said_names" in inputs:
             weights = pooled_weights(head.attn_pooling_func, model.hidden["text"][:, 1:], inputs["ids"].eq(PAD))
-            loss = loss + comparing_loss(weights, inputs) + aid.loss(pooled[0], inputs["related"])
+            loss = loss + 3 * comparing_loss(weights, inputs) + aid.loss(pooled[0], inputs["related"])
         return loss, right
 
 
@@ -93,5 +93,5 @@ class Choice(Task):
         loss = F.cross_entropy(scores, inputs["right"])
         if "said_names" in inputs:
             weights = pooled_weights(model.classify_head.attn_pooling_func, model.hidden["text"][:, 1:], inputs["ids"].eq(PAD))
-            loss = loss + 0.3 * answer_loss(weights, inputs)
+            loss = loss + 2 * answer_loss(weights, inputs)
         return loss, scores.argmax(1).eq(inputs["right"]).float().mean()
