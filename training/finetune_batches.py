@@ -78,8 +78,8 @@ class SceneBatches:
         return {"images": normalised([s.picture for s in scenes]), **{k: torch.stack([x[k] for x in shown]) for k in shown[0]}}
 
     def texts(self, texts, scenes, answers=None):
-        """The ids, what their tokens say, and what that finds in the scenes; "meant" bool (B, g²), the patches of what a word for
-        a side finds. answers: that Thing of each scene, or None."""
+        """The ids, what their tokens say, and what that finds in the scenes; "meant" bool (B, g²), the patches of what a word
+        for a side finds. answers: that Thing of each scene, or None."""
         answers = answers or [None] * len(scenes)
         ids = padded(self.tokenizer, texts)
         said = self.said(ids)

@@ -13,8 +13,8 @@ from .onepeace.heads import Head
 
 
 class Group:
-    """`trunk`: which branches the shared encoder has; `first`: a head whose checkpoint holds all of them, to resume from; `shown`:
-    the aid that reads tokens, or None."""
+    """`trunk`: which branches the shared encoder has; `first`: a head whose checkpoint holds all of them, to resume from;
+    `shown`: the aid that reads tokens, or None."""
 
     shown = None
 

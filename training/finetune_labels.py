@@ -30,8 +30,8 @@ def colour_label(thing):
 
 
 def shown_in_patches(scene, patch=16):
-    """{"names", "colours": int64 (g²,)}: what fills a patch, -1 where mixed; "frames" (g², 4), the box of that object; "centres"
-    int64 (g²,), the name of the object whose box has its centre there, else 0: one patch for each object."""
+    """{"names", "colours": int64 (g²,)}: what fills a patch, -1 where mixed; "frames" (g², 4), the box of that object;
+    "centres" int64 (g²,), the name of the object whose box has its centre there, else 0: one patch for each object."""
     side = scene.picture.shape[0] // patch
     names, colours = torch.zeros(side * side, dtype=torch.long), torch.full((side * side,), -1)
     frames, centres = torch.zeros(side * side, 4), torch.zeros(side * side, dtype=torch.long)

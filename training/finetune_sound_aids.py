@@ -1,5 +1,5 @@
-"""`Heard`: what `Shown` of finetune_aids.py is for pictures, for sounds: each frame says what is heard in it, each word what it names
-and what it finds. Dropped after training; the labels are those of finetune_sound_labels.py."""
+"""`Heard`: what `Shown` of finetune_aids.py is for pictures, for sounds: each frame says what is heard in it, each word what it
+names and what it finds. Dropped after training; the labels are those of finetune_sound_labels.py."""
 import torch
 from torch import nn
 import torch.nn.functional as F
@@ -22,7 +22,8 @@ class Heard(nn.Module):
         """hidden {modality: (B, T, D)}, CLS first; middle (B, T_text + T_audio, D)."""
         texts, middle = hidden["text"].shape[1], self.middle_norm(middle)
         loss = self.told(hidden["audio"], inputs["names"]) + self.told(middle[:, texts:], inputs["names"])
-        loss = loss + 0.5 * self.told(hidden["text"], inputs["said_names"]) + 0.5 * self.told(middle[:, :texts], inputs["said_names"])
+        for words in (hidden["text"], middle[:, :texts]):
+            loss = loss + 0.5 * self.told(words, inputs["said_names"])
         return loss + self.centred(middle[:, texts:], inputs["centres"]) + self.found(hidden["text"][:, 1:], inputs)
 
     def told(self, tokens, names):
@@ -51,8 +52,8 @@ class Heard(nn.Module):
 
 
 def answer_loss(weights, inputs):
-    """Half of the pooling's heads (weights: pooled_weights, (B, T, H)) look at the name that the question says, if any, half at the
-    answer: its last token."""
+    """Half of the pooling's heads (weights: pooled_weights, (B, T, H)) look at the name that the question says, if any, half at
+    the answer: its last token."""
     ids, said = inputs["ids"], inputs["said_names"] > 0
     answer = torch.zeros_like(said)
     answer[torch.arange(len(ids)), inputs["lengths"] - 1] = True

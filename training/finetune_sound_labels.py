@@ -28,8 +28,8 @@ def heard_in_frames(question):
 
 def said_in_text(tokenizer, question, candidate, length):
     """Labels (length,) of the tokens of "question answer: candidate": "said_names" at the last token of the candidate and of a
-    name in the question; of these "found_counts" int64, how often it is heard, "found_spans" float (length, 2), from when to when as
-    parts of the clip (negative: not heard just once), and "found_order" float (length, 4), as SAID."""
+    name in the question; of these "found_counts" int64, how often it is heard, "found_spans" float (length, 2), from when to
+    when as parts of the clip (negative: not heard just once), and "found_order" float (length, 4), as SAID."""
     said, counts = torch.full((length,), -1), torch.full((length,), -1)
     spans, order = torch.full((length, 2), -1.0), torch.full((length, len(SAID)), -1.0)
     asked = named_in(question.text)

@@ -22,7 +22,8 @@ LINE_SHARE = 0.08  # of the scenes are line drawings
 MOST_BIG = (0, 1, 2, 3, 3, 2, 2)  # by the number of objects: more would find no place
 MOST_COVERED = 0.1  # boxes may share this part of the smaller mask
 VISIBLE = 0.3  # alpha from which a pixel belongs to an object: thin lines of small drawings stay whole
-TONES = ((0.5, 0.5, 0.5), (0.2, 0.22, 0.25), (0.82, 0.82, 0.8), (0.1, 0.62, 0.65), (0.72, 0.68, 0.5))  # grey, black, white, teal, sand
+# Grey, black, white, teal and sand, straight RGB.
+TONES = ((0.5, 0.5, 0.5), (0.2, 0.22, 0.25), (0.82, 0.82, 0.8), (0.1, 0.62, 0.65), (0.72, 0.68, 0.5))
 LEAST_CONTRAST = 0.12  # mean distance of an object from the background behind it
 
 

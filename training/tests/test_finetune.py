@@ -186,7 +186,8 @@ def test_what_is_said_is_marked_at_the_last_token_of_the_word(tokenizer):
 
 class InventedQuestions(Questions):
     def draw(self, args, tokenizer):
-        return SceneBatches(tokenizer, args.batch, args.side, Scenes(invented_sprites()), {"picture-qa": 1, "pair-reasoning": 0.25})
+        shares = {"picture-qa": 1, "pair-reasoning": 0.25}
+        return SceneBatches(tokenizer, args.batch, args.side, Scenes(invented_sprites()), shares)
 
 
 def test_questions_learn_above_a_finished_trunk_and_leave_its_lower_half_as_it_is(tokenizer, tmp_path):
