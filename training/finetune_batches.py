@@ -20,8 +20,8 @@ from .tokens import token_batch
 
 MAX_PHRASE_IDS = 24
 TONED_SHARE = 0.3  # of the objects without colour
-KIND_SHARES = {"exists": 0.6, "coloured": 0.6, "relation": 1.5, "side": 1, "size": 0.6, "count": 1.3, "total": 0.8, "colour": 0.8,
-               "kind": 1.2, "which": 1.4, "beside": 2}  # of the questions: what is harder is asked more often
+KIND_SHARES = {"exists": 0.5, "coloured": 0.8, "relation": 2, "side": 1.5, "size": 0.4, "count": 1.8, "total": 0.8, "colour": 0.6,
+               "kind": 1, "which": 1.6, "beside": 1.8}  # of the questions: what is harder is asked more often
 PICTURE_SHARES = {"grounding": 1, "picture-qa": 1, "pair-reasoning": 1 / 8, "segmentation": 1 / 4}  # of a batch
 CANDIDATES = 2  # of four answers to a sound question: half the work, and each step has more sounds
 LENGTHS_S, LENGTH_SHARES = (2, 3), (0.7, 0.3)  # of the sounds with questions

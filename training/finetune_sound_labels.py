@@ -44,7 +44,8 @@ def said_in_text(tokenizer, question, candidate, length):
             spans[at] = torch.tensor(alike[0]) / len(question.wave)
             order[at, 1:] = torch.tensor([
                 float(all(alike[0][0] <= start for _, start, _ in question.heard)),
-                float(all(alike[0][1] >= end for _, _, end in question.heard)), float(question.heard[0][0] == name)])
+                float(all(alike[0][1] >= end for _, _, end in question.heard)),
+                float(question.heard[0][0] == name) if question.kind == "loudest" else -1.0])
     return {"said_names": said, "found_counts": counts, "found_spans": spans, "found_order": order}
 
 
