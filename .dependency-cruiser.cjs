@@ -25,7 +25,7 @@ module.exports = {
       from: { path: `^src/(${SERVER_ROOMS})/` },
       to: {
         path: '^src/',
-        pathNot: ['^src/$1/', '^src/(deadline|errors|gathering|modality|room|serial)\\.ts$', '^src/bundle/'],
+        pathNot: ['^src/$1/', '^src/(deadline|errors|gate|gathering|modality|room|serial)\\.ts$', '^src/bundle/'],
       },
     },
     {

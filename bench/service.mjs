@@ -10,7 +10,7 @@ const executable = fileURLToPath(new URL('../bin/onepeace.js', import.meta.url))
 /** `measure(url, pid)` against a fresh service, which is stopped afterwards. */
 export async function withService(measure) {
   const dataDir = await mkdtemp(join(tmpdir(), 'onepeace-bench-'))
-  const child = spawn(process.execPath, [executable, 'serve', '--port', '0', '--data', dataDir], {
+  const child = spawn(executable, ['serve', '--port', '0', '--data', dataDir], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const exited = new Promise((resolve) => child.once('exit', resolve))

@@ -199,7 +199,7 @@ export function connectServices(
     return {
       collections,
       items,
-      search: new SearchService({ content, store: own, collections, models, pointing }),
+      search: new SearchService({ content, store: own, collections, pointing }),
     }
   }
   return {

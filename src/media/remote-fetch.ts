@@ -9,7 +9,7 @@
  * ("DNS rebinding") changes nothing; the host header and TLS still bear the name. One deadline covers all of it. Bytes are
  * taken as they are: no decompression, no cookies, no credentials.
  */
-import { lookup } from 'node:dns/promises'
+import { Resolver } from 'node:dns/promises'
 import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
@@ -23,8 +23,8 @@ export interface RemoteFetcherOptions {
   timeoutMs: number
   /** False refuses every fetch. Default true. */
   enabled?: boolean
-  /** Addresses of a name. Default: the system's resolver. For tests. */
-  resolve?: (host: string) => Promise<string[]>
+  /** Addresses of a name. Default: asks the system's name servers. For tests. */
+  resolve?: (host: string, signal: AbortSignal) => Promise<string[]>
   /** Which addresses may be reached. Default: those of the open internet. For tests. */
   allows?: (address: string) => boolean
   /** Ports that may be reached. Default 80 and 443. For tests. */
@@ -104,7 +104,7 @@ export class RemoteFetcher {
 
   /** The addresses to connect to. One refusal for all reasons, so that nobody can map what lies behind. */
   async #checked(host: string, signal: AbortSignal): Promise<string[]> {
-    const addresses = isIP(host) ? [host] : await unlessAborted(this.#options.resolve(host), signal)
+    const addresses = isIP(host) ? [host] : await unlessAborted(this.#options.resolve(host, signal), signal)
     if (addresses.length > 0 && addresses.every((address) => this.#options.allows(address))) return addresses
     throw refused('The URL leads to no address of the public internet.')
   }
@@ -152,11 +152,25 @@ function only(addresses: readonly string[]): LookupFunction {
   }
 }
 
-async function resolveAll(host: string): Promise<string[]> {
-  return (await lookup(host, { all: true })).map(({ address }) => address)
+/**
+ * Asks the name servers itself: the system's `getaddrinfo` cannot be called off, and holds one of the few threads that files are
+ * read on. What it would know besides, /etc/hosts and search domains, are names of the inside, which are refused anyway.
+ */
+async function resolveAll(host: string, signal: AbortSignal): Promise<string[]> {
+  const resolver = new Resolver()
+  const cancel = () => resolver.cancel()
+  signal.addEventListener('abort', cancel, { once: true })
+  try {
+    const answers = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)])
+    const addresses = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
+    if (addresses.length > 0) return addresses
+    throw (answers[0] as PromiseRejectedResult).reason
+  } finally {
+    signal.removeEventListener('abort', cancel)
+  }
 }
 
-/** Resolving cannot be called off; nobody waits for it longer than for the rest. */
+/** Nobody waits for it longer than for the rest, whether it heeds the signal or not. */
 function unlessAborted<T>(task: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     task.then(resolve, reject) // first, so that its failure is always heard, even by nobody

@@ -1,6 +1,7 @@
 /** Collections: made for the loaded model, listed, deleted with everything in them. */
 import { DomainError } from '../errors.ts'
 import type { Collection, Payload, VectorStore } from '../vectors/store.ts'
+import { noSuchCollection } from '../vectors/store-errors.ts'
 import type { MediaKeeper } from './media-keeper.ts'
 import type { ModelService } from './models.ts'
 import { newAttempt } from './write-once.ts'
@@ -36,17 +37,18 @@ export class CollectionService {
 
   /** @throws DomainError `not-found` */
   async get(name: string): Promise<Collection> {
-    const collection = await this.#store.getCollection(name)
-    if (collection === undefined) throw new DomainError('not-found', `There is no collection '${name}'.`)
-    return collection
+    return found(await this.#store.getCollection(name), name)
+  }
+
+  /** That it is there, and its vectors are the loaded model's. @throws DomainError `not-found`, `conflict` (other model) */
+  async assertUsable(name: string): Promise<void> {
+    this.#models.assertMade(found(await this.#store.describeCollection(name), name))
   }
 
   /** @throws DomainError `not-found` */
   async delete(name: string): Promise<void> {
     const hashes = await this.#hashesOf(name)
-    if (!(await this.#store.deleteCollection(name))) {
-      throw new DomainError('not-found', `There is no collection '${name}'.`)
-    }
+    if (!(await this.#store.deleteCollection(name))) throw noSuchCollection(name)
     this.#keeper.releaseLater(hashes)
   }
 
@@ -68,6 +70,12 @@ export class CollectionService {
 
 /** Levels of objects and arrays in each other: more than anyone reads, fewer than a stack holds. */
 const MAX_DEPTH = 32
+
+/** @throws DomainError `not-found` */
+function found<T>(collection: T | undefined, name: string): T {
+  if (collection === undefined) throw noSuchCollection(name)
+  return collection
+}
 
 /** @throws DomainError `payload-too-large` (bytes), `invalid-request` (depth) */
 export function assertMetadataFits(metadata: Payload, maxBytes: number): void {

@@ -2,7 +2,11 @@
  * Maximal marginal relevance (Carbonell & Goldstein, SIGIR 1998): hits are picked one by one, each for being near the query and
  * far from those already picked:  argmax (1 - λ) · score - λ · max cosine to the picked.
  */
+import { setImmediate } from 'node:timers/promises'
 import { cosine } from './embed.ts'
+
+/** After as many products, whoever else waits has a turn: some ms. */
+const PRODUCTS_PER_TURN = 5_000_000
 
 export interface Candidate {
   /** Cosine to the query. */
@@ -12,7 +16,12 @@ export interface Candidate {
 }
 
 /** @param diversity λ, 0 (the order of the scores) to 1. @returns at most `count` of the candidates, in order of picking */
-export function diversified<T extends Candidate>(candidates: readonly T[], count: number, diversity: number): T[] {
+export async function diversified<T extends Candidate>(
+  candidates: readonly T[],
+  count: number,
+  diversity: number,
+): Promise<T[]> {
+  let products = 0
   const left = candidates.map((candidate) => ({ candidate, nearest: -1 }))
   const picked: T[] = []
   while (picked.length < count && left.length > 0) {
@@ -23,6 +32,10 @@ export function diversified<T extends Candidate>(candidates: readonly T[], count
     picked.push(candidate)
     for (const each of left)
       each.nearest = Math.max(each.nearest, cosine(each.candidate.embedding, candidate.embedding))
+    products += left.length * candidate.embedding.length
+    if (products < PRODUCTS_PER_TURN) continue
+    products = 0
+    await setImmediate()
   }
   return picked
 }

@@ -85,7 +85,7 @@ export class ItemService {
     signal?: AbortSignal,
     attempt = newAttempt(),
   ): Promise<Item> {
-    await this.#assertUsable(collection)
+    await this.#deps.collections.assertUsable(collection)
     const itemId = id ?? attempt.id
     // A new id is only looked for to spare the encoding: the store refuses one that is taken itself.
     const before = (id !== undefined || attempt.isRepeat) && (await this.#deps.store.getItem(collection, itemId))
@@ -103,7 +103,7 @@ export class ItemService {
 
   /** @returns the item, and whether there was none of this id. @throws DomainError as `create`, but for `conflict` */
   async put(collection: string, id: string, draft: ItemDraft, signal?: AbortSignal): Promise<[Item, boolean]> {
-    await this.#assertUsable(collection)
+    await this.#deps.collections.assertUsable(collection)
     const before = await this.#deps.store.getItem(collection, id)
     let created = true
     const item = await this.#write(
@@ -141,10 +141,6 @@ export class ItemService {
     const { stored, replaced } = item
     if (replaced && replaced.sha256 !== stored.sha256) await this.#deps.keeper.release(replaced.sha256)
     return itemOf(stored)
-  }
-
-  async #assertUsable(collection: string): Promise<void> {
-    this.#deps.models.assertMade(await this.#deps.collections.get(collection))
   }
 
   /** @throws DomainError `not-found` */

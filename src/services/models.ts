@@ -2,7 +2,7 @@
 import type { Encoder, HeadInfo } from '../encoder/encoder.ts'
 import { DomainError } from '../errors.ts'
 import type { Modality } from '../modality.ts'
-import type { Collection } from '../vectors/store.ts'
+import type { NewCollection } from '../vectors/store.ts'
 import type { Limits } from './limits.ts'
 
 export interface ModelInfo {
@@ -46,7 +46,7 @@ export class ModelService {
   }
 
   /** @throws DomainError `conflict` if the collection holds another model's vectors */
-  assertMade(collection: Collection): void {
+  assertMade(collection: NewCollection): void {
     if (collection.model === this.info.name && collection.embedDim === this.info.embedDim) return
     throw new DomainError(
       'conflict',

@@ -10,7 +10,6 @@ import type { Hit, Payload, SearchQuery, Segment, VectorStore } from '../vectors
 import type { CollectionService } from './collections.ts'
 import { type Content, type ContentEncoder, meanOf } from './content.ts'
 import { diversified } from './diversity.ts'
-import type { ModelService } from './models.ts'
 import type { GroundedHit, PointingService } from './pointing.ts'
 
 export interface SearchRequest {
@@ -45,7 +44,6 @@ export interface SearchServiceDeps {
   content: ContentEncoder
   store: VectorStore
   collections: CollectionService
-  models: ModelService
   pointing: PointingService
 }
 
@@ -69,8 +67,8 @@ export class SearchService {
    *   `ContentEncoder.encode`, and where `ground` is given those of `PointingService`
    */
   async search(collection: string, request: SearchRequest, signal?: AbortSignal): Promise<SearchHit[]> {
-    const { models, collections, pointing } = this.#deps
-    models.assertMade(await collections.get(collection))
+    const { collections, pointing } = this.#deps
+    await collections.assertUsable(collection)
     assertFewEnough(request)
     const phrase = request.ground === undefined ? undefined : phraseOf(request.ground, request.query)
     if (phrase !== undefined) pointing.assertPoints(request.limit)
@@ -102,7 +100,7 @@ export class SearchService {
       const grouped = key === undefined ? others : bestOfEach(others, key)
       if (grouped.length < needed && found.length === count) continue
       const hits = grouped.map(hitOf)
-      const ranked = diversity > 0 ? diversified(hits as Required<SearchHit>[], end, diversity) : hits
+      const ranked = diversity > 0 ? await diversified(hits as Required<SearchHit>[], end, diversity) : hits
       return ranked.slice(offset, end).map((hit) => (request.withEmbedding ? hit : withoutEmbedding(hit)))
     }
   }
@@ -146,18 +144,24 @@ function phraseOf(ground: string | true, query: SearchRequest['query']): string 
 function bestOfEach(hits: readonly Hit[], key: string): Hit[] {
   const seen = new Set<string>()
   return hits.filter((hit) => {
-    const value = key.split('.').reduce<unknown>(memberOf, hit.payload.metadata)
-    if (value === undefined || value === null) return true
-    const group = JSON.stringify(value)
+    const values = valuesAt(hit.payload.metadata, key)
+    if (values.length === 0) return true
+    const group = JSON.stringify(values)
     if (seen.has(group)) return false
     seen.add(group)
     return true
   })
 }
 
-function memberOf(value: unknown, name: string): unknown {
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined
-  return (value as Record<string, unknown>)[name]
+/** What stands under a dotted key, read as filters read it: a dot may be part of a name, and arrays have the key of what they are in. */
+function valuesAt(value: unknown, key: string | undefined): unknown[] {
+  if (Array.isArray(value)) return value.flatMap((element) => valuesAt(element, key))
+  if (key === undefined) return value === null || value === undefined ? [] : [value]
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([name, member]) => {
+    if (name === key) return valuesAt(member, undefined)
+    return key.startsWith(`${name}.`) ? valuesAt(member, key.slice(name.length + 1)) : []
+  })
 }
 
 function hitOf({ id, score, modality, payload, segment, vector }: Hit): SearchHit {

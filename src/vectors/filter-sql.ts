@@ -1,8 +1,9 @@
 /**
  * A filter as a predicate of LanceDB's SQL over the `facts` column (facts.ts). Every condition is exact: equality is a search
- * for one delimited fact, a range a regular expression over the sortable digits of a number.
+ * for one delimited fact, a range compares what follows the first number of a key, and only where a key has several numbers
+ * a regular expression looks at all of them: SQL passes over it where no row has.
  */
-import { existsFact, numberPrefix, SEPARATOR, scalarFact, sortable } from './facts.ts'
+import { existsFact, manyFact, numberPrefix, SEPARATOR, scalarFact, sortable } from './facts.ts'
 import type { Condition, Filter, Range } from './filter.ts'
 import { sqlString } from './sql.ts'
 
@@ -31,10 +32,19 @@ function rangeSql({ key, range }: Range): string {
   const low = Math.max(gte ?? -Infinity, gt === undefined ? -Infinity : next(gt))
   const high = Math.min(lte ?? Infinity, lt === undefined ? Infinity : -next(-lt))
   if (low > high) return 'false'
-  const digits = between(sortable(low), sortable(high))
-  const pattern = escaped(SEPARATOR + numberPrefix(key)) + digits
-  return `regexp_like(facts, ${sqlString(pattern)})`
+  const [from, to] = [sortable(low), sortable(high)]
+  const number = SEPARATOR + numberPrefix(key)
+  // What follows goes on with a separator, the least of all characters there are.
+  const first = `split_part(facts, ${sqlString(number)}, 2)`
+  const isAbove = `${first} >= ${sqlString(from)}`
+  // The upper bound first: SQL looks at the second only where few rows pass, and `from 0` and the like are passed by all.
+  const isWithin = high === Infinity ? isAbove : `(${first} <= ${sqlString(to + AFTER)} AND ${isAbove})`
+  const isAnyWithin = `regexp_like(facts, ${sqlString(escaped(number) + between(from, to))})`
+  return `(${isWithin} OR (${has(manyFact(JSON.stringify(key)))} AND ${isAnyWithin}))`
 }
+
+/** Greater than the separator. */
+const AFTER = '\u0002'
 
 /** The least number above. */
 function next(value: number): number {
@@ -63,9 +73,9 @@ function between(low: string, high: string): string {
   return `${prefix}(?:${ways.join('|')})`
 }
 
-/** Tails not below (`up`) or not above (`down`) the given one. */
+/** Tails not below (`up`) or not above (`down`) the given one: all, where it ends as round numbers and those next to them do. */
 function tail(bound: string, way: 'up' | 'down'): string {
-  if (bound === '') return ''
+  if ((way === 'up' ? /^0*$/ : /^f*$/).test(bound)) return ''
   const here = digit(bound, 0)
   const ways = [bound[0] + tail(bound.slice(1), way)]
   if (way === 'up' && here < 15) ways.push(oneOf(here + 1, 15))

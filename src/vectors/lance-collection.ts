@@ -9,19 +9,32 @@
 import type { Index, Table } from '@lancedb/lancedb'
 import type { Schema } from 'apache-arrow'
 import { DomainError } from '../errors.ts'
+import type { Gate } from '../gate.ts'
 import { Gathering } from '../gathering.ts'
 import { Serial } from '../serial.ts'
+import { FACTS_VERSION } from './facts.ts'
 import type { Filter } from './filter.ts'
 import { filterSql } from './filter-sql.ts'
 import { DurableTree } from './fsync-tree.ts'
-import { collectionOf, compareIds, hitOf, ITEM_COLUMNS, itemsOf, type Row, rowsOf, schemaOf, scoreOf } from './rows.ts'
+import {
+  collectionOf,
+  compareIds,
+  factsVersionOf,
+  hitOf,
+  ITEM_COLUMNS,
+  itemsOf,
+  type Row,
+  rowsOf,
+  scoreOf,
+} from './rows.ts'
 import { sqlIn, sqlString } from './sql.ts'
 import type { Collection, Hit, ListQuery, NewCollection, NewItem, SearchQuery, StoredItem } from './store.ts'
 import { guarded, noSuchCollection } from './store-errors.ts'
 
 /** Writes between compactions: few enough that a scan opens few files, more for large tables, which cost more to rewrite. */
-const MIN_WRITES_PER_COMPACTION = 64
+const MIN_WRITES_PER_COMPACTION = 16
 const MAX_WRITES_PER_COMPACTION = 512
+const ROWS_PER_WRITE = 1000
 /** From this size a scan for one id costs more than looking it up in an index. */
 const ROWS_WORTH_AN_INDEX = 10_000
 /** Parts of the vector index, all of which are searched: some for each core, few enough to cost nothing themselves. */
@@ -38,6 +51,13 @@ interface Save {
   mayReplace: boolean
 }
 
+/** What the tables of a store share. */
+export interface Shared {
+  indices: Indices
+  /** Lance runs each scan on all cores: more at once are not faster, but hold memory and starve whoever else works here. */
+  scans: Gate
+}
+
 /** By column, what a large table is indexed with. */
 export type Indices = Record<'item_id' | 'vector', () => Index>
 
@@ -51,24 +71,33 @@ export class LanceCollection {
     keyOf: ({ item }) => item.id,
     run: (saves) => this.#saveAll(saves),
   })
-  readonly #table: Table
+  #table: Table
+  readonly #openTable: () => Promise<Table>
   readonly #files: DurableTree
-  readonly #indices: Indices
+  readonly #shared: Shared
   #writesSinceCompaction = 0
   #closed = false
 
-  private constructor(description: NewCollection, table: Table, files: DurableTree, indices: Indices) {
+  private constructor(
+    description: NewCollection,
+    table: Table,
+    openTable: () => Promise<Table>,
+    files: DurableTree,
+    shared: Shared,
+  ) {
     this.description = description
     this.#table = table
+    this.#openTable = openTable
     this.#files = files
-    this.#indices = indices
+    this.#shared = shared
   }
 
-  static async open(table: Table, path: string, indices: Indices): Promise<LanceCollection> {
+  static async open(openTable: () => Promise<Table>, path: string, shared: Shared): Promise<LanceCollection> {
     const files = new DurableTree(path)
     await files.sync()
+    const table = await openTable()
     const schema = await table.schema()
-    const collection = new LanceCollection(collectionOf(schema), table, files, indices)
+    const collection = new LanceCollection(collectionOf(schema), table, openTable, files, shared)
     assertCurrent(collection.description, schema)
     const { fragmentStats } = await table.stats()
     collection.#countWrites(fragmentStats.numFragments)
@@ -156,7 +185,7 @@ export class LanceCollection {
   }
 
   list({ afterId, limit, filter }: ListQuery): Promise<StoredItem[]> {
-    return this.#read(async () => {
+    return this.#scan(async () => {
       const after = afterId === undefined ? '' : ` AND item_id > ${sqlString(afterId)}`
       const page = await this.#table
         .query()
@@ -176,7 +205,7 @@ export class LanceCollection {
 
   /** Points come best first; more are fetched until enough different items are among them, or no point is left. */
   search(query: SearchQuery): Promise<Hit[]> {
-    return this.#read(async () => {
+    return this.#scan(async () => {
       const wanted = query.offset + query.limit
       for (let points = wanted * 2; ; points *= 4) {
         const rows = await this.#nearest(query, points)
@@ -241,6 +270,10 @@ export class LanceCollection {
     this.#countWrites(1)
   }
 
+  #scan<T>(task: () => Promise<T>): Promise<T> {
+    return this.#shared.scans.run(() => this.#read(task))
+  }
+
   async #read<T>(task: () => Promise<T>): Promise<T> {
     this.#assertOpen()
     try {
@@ -265,20 +298,28 @@ export class LanceCollection {
   async #compact(): Promise<void> {
     if (this.#closed) return
     const rows = await this.#table.countRows()
-    const due = Math.min(MAX_WRITES_PER_COMPACTION, Math.max(MIN_WRITES_PER_COMPACTION, rows / 200))
+    const due = Math.min(MAX_WRITES_PER_COMPACTION, Math.max(MIN_WRITES_PER_COMPACTION, rows / ROWS_PER_WRITE))
     if (this.#writesSinceCompaction < due) return
     this.#writesSinceCompaction = 0
     await this.#index()
     const cleanupOlderThan = new Date(Date.now() - KEEP_VERSIONS_MS)
     await this.#table.optimize({ cleanupOlderThan, deleteUnverified: true })
     await this.#files.sync()
+    await this.#refresh()
+  }
+
+  /** What is cached of files that are gone would stay until gigabytes are full: opened anew, the table begins with none. */
+  async #refresh(): Promise<void> {
+    const old = this.#table
+    this.#table = await this.#openTable()
+    old.close()
   }
 
   /** Makes the indices that a large table lacks; later rows are added to them by each compaction. */
   async #index(): Promise<void> {
     if (this.#closed || (await this.#table.countRows()) < ROWS_WORTH_AN_INDEX) return
     const indexed = (await this.#table.listIndices()).flatMap(({ columns }) => columns)
-    for (const [column, config] of Object.entries(this.#indices))
+    for (const [column, config] of Object.entries(this.#shared.indices))
       if (!indexed.includes(column)) await this.#table.createIndex(column, { config: config() })
     await this.#files.sync()
   }
@@ -294,10 +335,14 @@ function unitOf(vector: Float32Array): Float32Array {
 }
 
 /** Start-up migrates; only who opens a store without that meets an older table. */
-function assertCurrent(description: NewCollection, { fields }: Schema): void {
-  const there = new Set(fields.map(({ name }) => name))
-  if (schemaOf(description).fields.every(({ name }) => there.has(name))) return
-  const message = `The collection '${description.name}' lies as an older version left it; run \`onepeace migrate apply\`.`
+function assertCurrent({ name }: NewCollection, schema: Schema): void {
+  const version = factsVersionOf(schema)
+  if (version === FACTS_VERSION) return
+  const who =
+    version < FACTS_VERSION
+      ? 'an older version left it; run `onepeace migrate apply`'
+      : 'a newer version left it; use that'
+  const message = `The collection '${name}' lies as ${who}.`
   throw new DomainError('vector-store-unavailable', message)
 }
 

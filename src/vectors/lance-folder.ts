@@ -14,7 +14,7 @@ import { join } from 'node:path'
 import { fsyncPath } from './fsync-tree.ts'
 import { compareIds } from './rows.ts'
 
-const TABLE = '.lance'
+export const TABLE = '.lance'
 const READY = '.ready'
 
 export class LanceFolder {

@@ -4,16 +4,20 @@
  *
  * Writers of a collection run one after another; readers see the last committed version. Source: LanceDB 0.33 API.
  */
-import { type Connection, connect, Index, type Table } from '@lancedb/lancedb'
+import { availableParallelism } from 'node:os'
+import { basename, dirname } from 'node:path'
+import { type Connection, connect, Index, Session, type Table } from '@lancedb/lancedb'
 import { DomainError } from '../errors.ts'
+import { Gate } from '../gate.ts'
 import { Serial } from '../serial.ts'
 import { DurableTree, fsyncPath } from './fsync-tree.ts'
 import { type Indices, LanceCollection, PARTITIONS } from './lance-collection.ts'
-import { LanceFolder } from './lance-folder.ts'
+import { LanceFolder, TABLE } from './lance-folder.ts'
 import { LanceReembedding, nothingToFill } from './lance-reembedding.ts'
 import type { MaintainedStore, Migration, ModelVectors, Reembedding } from './maintenance.ts'
 import { facts } from './migrations/0001-facts.ts'
-import { collectionOf, type Row, schemaOf } from './rows.ts'
+import { manyNumbers } from './migrations/0004-many-numbers.ts'
+import { collectionOf, factsVersionOf, type Row, schemaOf } from './rows.ts'
 import type { Collection, Hit, ListQuery, NewCollection, NewItem, SearchQuery, StoredItem } from './store.ts'
 import { guarded, noSuchCollection, unavailable } from './store-errors.ts'
 
@@ -23,9 +27,20 @@ const INDICES: Indices = {
   vector: () => Index.ivfFlat({ distanceType: 'dot', numPartitions: PARTITIONS }),
 }
 
+/** With caches of its own, which go when it is closed. */
+async function openTable(path: string): Promise<Table> {
+  const connection = await connect(dirname(path), { session: Session.default() })
+  try {
+    return await connection.openTable(basename(path, TABLE))
+  } finally {
+    connection.close()
+  }
+}
+
 export class LanceVectorStore implements MaintainedStore {
-  readonly migrations: readonly Migration[] = [facts(this)]
+  readonly migrations: readonly Migration[] = [facts(this), manyNumbers(this)]
   readonly #folder: LanceFolder
+  readonly #shared = { indices: INDICES, scans: new Gate(2 * availableParallelism()) }
   readonly #collections = new Map<string, Promise<LanceCollection>>()
   readonly #registry = new Serial()
   #connections: Promise<{ now: Connection; next: Connection }> | undefined
@@ -52,13 +67,18 @@ export class LanceVectorStore implements MaintainedStore {
     })
   }
 
-  async listCollections(): Promise<Collection[]> {
-    const open = await Promise.all((await this.names()).map((name) => this.#find(name)))
+  async listCollections(isWanted: (name: string) => boolean = () => true): Promise<Collection[]> {
+    const names = (await this.names()).filter(isWanted)
+    const open = await Promise.all(names.map((name) => this.#find(name)))
     return Promise.all(open.filter((collection) => collection !== undefined).map((collection) => collection.info()))
   }
 
   async getCollection(name: string): Promise<Collection | undefined> {
     return (await this.#find(name))?.info()
+  }
+
+  async describeCollection(name: string): Promise<NewCollection | undefined> {
+    return (await this.#find(name))?.description
   }
 
   deleteCollection(name: string): Promise<boolean> {
@@ -147,20 +167,20 @@ export class LanceVectorStore implements MaintainedStore {
     if (await this.#folder.hasNext(name)) {
       const table = await next.openTable(name)
       const begun = collectionOf(await table.schema())
-      if (JSON.stringify(begun) === JSON.stringify(description))
-        return this.#collectionOf(table, this.#folder.nextPath(name))
       table.close()
+      if (JSON.stringify(begun) === JSON.stringify(description)) return this.#openTable(this.#folder.nextPath(name))
     }
     await this.#folder.deleteNext(name)
-    return this.#collectionOf(await next.createEmptyTable(name, schemaOf(description)), this.#folder.nextPath(name))
+    ;(await next.createEmptyTable(name, schemaOf(description))).close()
+    return this.#openTable(this.#folder.nextPath(name))
   }
 
-  async columns(name: string): Promise<string[]> {
+  async factsVersion(name: string): Promise<number> {
     const { now } = await this.#connect()
     const table = await guarded(() => now.openTable(name))
-    const { fields } = await table.schema()
+    const schema = await table.schema()
     table.close()
-    return fields.map((field) => field.name)
+    return factsVersionOf(schema)
   }
 
   /** The table written anew, a batch of rows (LanceDB's, 1,024) at a time, and only then in the old one's place. */
@@ -214,7 +234,7 @@ export class LanceVectorStore implements MaintainedStore {
 
   #open(name: string): Promise<LanceCollection> {
     const opening = this.#connect()
-      .then(async ({ now }) => this.#collectionOf(await now.openTable(name), this.#folder.path(name)))
+      .then(() => this.#openTable(this.#folder.path(name)))
       .catch((error: unknown) => {
         this.#collections.delete(name)
         throw unavailable(error)
@@ -223,8 +243,8 @@ export class LanceVectorStore implements MaintainedStore {
     return opening
   }
 
-  #collectionOf(table: Table, path: string): Promise<LanceCollection> {
-    return LanceCollection.open(table, path, INDICES)
+  #openTable(path: string): Promise<LanceCollection> {
+    return LanceCollection.open(() => openTable(path), path, this.#shared)
   }
 
   /** Finishes what was begun with the table and closes it. */

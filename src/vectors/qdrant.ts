@@ -44,8 +44,9 @@ export class QdrantVectorStore implements MaintainedStore {
     return { ...collection, itemCount: 0 }
   }
 
-  async listCollections(): Promise<Collection[]> {
-    const found = await Promise.all((await this.catalog.names()).map((name) => this.getCollection(name)))
+  async listCollections(isWanted: (name: string) => boolean = () => true): Promise<Collection[]> {
+    const names = (await this.catalog.names()).filter(isWanted)
+    const found = await Promise.all(names.map((name) => this.getCollection(name)))
     return found.filter((each) => each !== undefined)
   }
 
@@ -54,6 +55,10 @@ export class QdrantVectorStore implements MaintainedStore {
       const collection = await this.catalog.get(name)
       return collection && { ...collection, itemCount: await this.#in(name, (items) => items.itemCount()) }
     })
+  }
+
+  describeCollection(name: string): Promise<NewCollection | undefined> {
+    return this.catalog.get(name)
   }
 
   async deleteCollection(name: string): Promise<boolean> {

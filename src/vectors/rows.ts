@@ -9,10 +9,11 @@
  */
 import { Field, FixedSizeList, Float32, Int32, Schema, Utf8 } from 'apache-arrow'
 import type { Modality } from '../modality.ts'
-import { factsOf } from './facts.ts'
+import { FACTS_VERSION, factsOf } from './facts.ts'
 import type { Hit, ItemRecord, NewCollection, NewItem, Payload, Segment, StoredItem } from './store.ts'
 
 const METADATA_KEY = 'onepeace.collection'
+const FACTS_KEY = 'onepeace.facts'
 
 export const ITEM_COLUMNS = ['item_id', 'point', 'modality', 'sha256', 'start_ms', 'end_ms', 'payload']
 
@@ -44,7 +45,10 @@ export function schemaOf(collection: NewCollection): Schema {
       text('facts'),
       new Field('vector', vector, false),
     ],
-    new Map([[METADATA_KEY, JSON.stringify(collection)]]),
+    new Map([
+      [METADATA_KEY, JSON.stringify(collection)],
+      [FACTS_KEY, String(FACTS_VERSION)],
+    ]),
   )
 }
 
@@ -53,6 +57,11 @@ export function collectionOf(schema: { metadata: Map<string, string> }): NewColl
   if (json === undefined)
     throw new Error('The table bears no description of a collection; it was not made by onepeace.')
   return JSON.parse(json) as NewCollection
+}
+
+/** Which facts its rows have; 0 for none. */
+export function factsVersionOf({ fields, metadata }: Pick<Schema, 'fields' | 'metadata'>): number {
+  return fields.some(({ name }) => name === 'facts') ? Number(metadata.get(FACTS_KEY) ?? 1) : 0
 }
 
 export function rowsOf(item: NewItem): Record<string, unknown>[] {

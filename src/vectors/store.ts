@@ -99,9 +99,11 @@ export interface VectorStore {
   ready(): Promise<void>
   /** @throws DomainError `conflict` if the name is taken */
   createCollection(collection: NewCollection): Promise<Collection>
-  /** In order of name. */
-  listCollections(): Promise<Collection[]>
+  /** In order of name; those whose name is not wanted are not even opened. */
+  listCollections(isWanted?: (name: string) => boolean): Promise<Collection[]>
   getCollection(name: string): Promise<Collection | undefined>
+  /** The same without its size, which has to be counted: what every search and write asks for. */
+  describeCollection(name: string): Promise<NewCollection | undefined>
   /** @returns whether there was one */
   deleteCollection(name: string): Promise<boolean>
 

@@ -44,14 +44,18 @@ export class TenantVectorStore implements VectorStore {
   }
 
   async listCollections(): Promise<Collection[]> {
-    const all = await this.#store.listCollections()
-    const isOwn = ({ name }: Collection) =>
+    const isOwn = (name: string) =>
       name.startsWith(this.#prefix) && !name.slice(this.#prefix.length).includes(SEPARATOR)
-    return all.filter(isOwn).map((collection) => this.#bare(collection))
+    return (await this.#store.listCollections(isOwn)).map((collection) => this.#bare(collection))
   }
 
   async getCollection(name: string): Promise<Collection | undefined> {
     const collection = await this.#store.getCollection(this.#storedName(name))
+    return collection && this.#bare(collection)
+  }
+
+  async describeCollection(name: string): Promise<NewCollection | undefined> {
+    const collection = await this.#store.describeCollection(this.#storedName(name))
     return collection && this.#bare(collection)
   }
 
@@ -105,7 +109,7 @@ export class TenantVectorStore implements VectorStore {
     return this.#prefix + name
   }
 
-  #bare(collection: Collection): Collection {
+  #bare<T extends NewCollection>(collection: T): T {
     return { ...collection, name: collection.name.slice(this.#prefix.length) }
   }
 }

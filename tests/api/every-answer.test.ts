@@ -214,7 +214,7 @@ const PROVOKE: Record<number, (operation: Operation) => Promise<{ statusCode: nu
   409: async (operation) => {
     if (operation.operationId === 'createCollection')
       return call(h.app, { ...request(operation), ...body('createCollection', { name: 'c' }) })
-    vi.spyOn(LanceVectorStore.prototype, 'getCollection').mockResolvedValue(otherModel)
+    vi.spyOn(LanceVectorStore.prototype, 'describeCollection').mockResolvedValue(otherModel)
     return call(h.app, request(operation))
   },
   413: async (operation) => {

@@ -196,6 +196,26 @@ describe('search options', () => {
     expect((await search({ query: 'x', group_by: 'n' }, 'album')).statusCode).toBe(400)
   })
 
+  it('groups by what filters would find under the key: arrays as their elements, a dot in a name as one', async () => {
+    const put = (id: string, metadata: object) =>
+      call(h.app, {
+        method: 'PUT',
+        url: `/v1/collections/dotted/items/${id}`,
+        payload: { input: `text ${id}`, metadata },
+      })
+    await call(h.app, { method: 'POST', url: '/v1/collections', payload: { name: 'dotted' } })
+    await put('1', { a: { b: 1 } })
+    await put('2', { 'a.b': 1 })
+    await put('3', { a: [{ b: [1] }] })
+    await put('4', { a: { b: [1, 2] } })
+    await put('5', { a: {} })
+    await put('6', { a: { b: null } })
+    const { hits } = (await search({ query: 'text 1', group_by: 'metadata.a.b' }, 'dotted')).json()
+    const found: string[] = hits.map(({ id }: { id: string }) => id)
+    expect(found.filter((id) => ['1', '2', '3'].includes(id))).toEqual(['1'])
+    expect(found.filter((id) => ['4', '5', '6'].includes(id)).sort()).toEqual(['4', '5', '6'])
+  })
+
   it('points at the phrase in each picture found', async () => {
     expect((await search({ query: 'a dog', ground: true }, 'album')).json().code).toBe('unsupported-by-model')
     h.encoder.heads = [{ name: 'boxes', task: 'grounding', inputs: ['text', 'image'], classes: 4 }]

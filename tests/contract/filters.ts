@@ -32,6 +32,8 @@ const METADATA: unknown[] = [
   { n: -1e300 },
   { n: 5e-324, s: 'x'.repeat(5000) },
   { n: -0 },
+  { n: [20, 20] },
+  { n: [30, 'x', [40, 3e9]], m: 4 },
   {},
   ...HOSTILE.map((text) => ({ hostile: text, [text || 'empty']: true })),
 ]
@@ -78,6 +80,8 @@ export function filterContract(name: string, harness: () => Promise<StoreHarness
       expect(await listed({ must: [{ key: 'n', range: { gt: 1, lte: 1.5 } }] })).toEqual(['item-01'])
       expect(await listed({ must: [{ key: 'n', range: { gt: 9, lt: 11 } }] })).toEqual(['item-03'])
       expect(await listed({ must: [{ key: 'n', range: { gt: 3, lt: 9 } }] })).toEqual([])
+      expect(await listed({ must: [{ key: 'n', range: { gte: 40, lt: 41 } }] })).toEqual(['item-08'])
+      expect(await listed({ must: [{ key: 'n', range: { gte: 20, lte: 30 } }] })).toEqual(['item-07', 'item-08'])
       expect(await listed({ must: [{ key: 'n', range: { lt: 0 } }] })).toEqual(['item-04'])
       expect(await listed({ must: [{ key: 'n', range: { gt: 0, lt: 1e-300 } }] })).toEqual(['item-05'])
       expect(await listed({ must: [{ key: 'n', range: { gte: 0, lte: 0 } }] })).toEqual(['item-03', 'item-06'])

@@ -52,6 +52,27 @@ it('gives a table from before filters what they need, and loses nothing of it', 
   await rm(dir, { recursive: true, force: true })
 })
 
+it('marks the keys of several numbers in tables from before there were marks, which ranges then find', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'onepeace-old-'))
+  const { fields, metadata } = schemaOf({ name: 'old', embedDim: 4, model: 'fake', metadata: {}, createdAt: '' })
+  const unversioned = new Map([...metadata].filter(([key]) => !key.endsWith('.facts')))
+  const connection = await connect(dir)
+  const table = await connection.createEmptyTable('old', new Schema(fields, unversioned))
+  const rows = [[1], [0, 10]].flatMap((n, i) => rowsOf(textItem(`i${i}`, unit(1, i, 0, 0), { metadata: { n } })))
+  await table.add(rows.map((row) => ({ ...row, facts: String(row.facts).replace('m:"n"\u0001', '') })))
+  const store = new LanceVectorStore(dir)
+  expect(await applied(store)).toEqual(['0004-many-numbers old'])
+  const found = await store.listItems('old', { limit: 9, filter: { must: [{ key: 'n', range: { gt: 9 } }] } })
+  expect(found.map(({ id }) => id)).toEqual(['i1'])
+  await store.close()
+  const newer = new Map([...unversioned, ['onepeace.facts', '99']])
+  await connection.createEmptyTable('newer', new Schema(fields, newer))
+  const late = new LanceVectorStore(dir)
+  await expect(late.getCollection('newer')).rejects.toThrow('a newer version left it')
+  await late.close()
+  await rm(dir, { recursive: true, force: true })
+})
+
 async function applied(store: LanceVectorStore): Promise<string[]> {
   const done: string[] = []
   await migrate(store, { begins: ({ id }, collection) => done.push(`${id} ${collection}`) })

@@ -68,6 +68,8 @@ export function vectorStoreContract(name: string, harness: () => Promise<StoreHa
         createdAt: '2026-01-01T00:00:00.000Z',
         itemCount: 0,
       })
+      const { itemCount: _, ...described } = (await store.getCollection(name))!
+      expect(await store.describeCollection(name)).toEqual(described)
       const again = { name, embedDim: DIM, model: 'fake', metadata: {}, createdAt: '' }
       await expect(store.createCollection(again)).rejects.toMatchObject({ code: 'conflict' })
       expect((await store.listCollections()).map((each) => each.name)).toContain(name)
@@ -85,6 +87,7 @@ export function vectorStoreContract(name: string, harness: () => Promise<StoreHa
       expect(await store.deleteCollection(name)).toBe(true)
       expect(await store.deleteCollection(name)).toBe(false)
       expect(await store.getCollection(name)).toBeUndefined()
+      expect(await store.describeCollection(name)).toBeUndefined()
       await store.createCollection({ name, embedDim: DIM, model: 'fake', metadata: {}, createdAt: '' })
       expect(await store.getItem(name, 'a')).toBeUndefined()
     })

@@ -1,6 +1,8 @@
 /**
  * How many requests, and how many bytes of their bodies, are in work at once. What comes beyond is refused before its body is
  * read: a service that takes more than it can do answers everyone too late, and holds all of it in memory meanwhile.
+ * No operation holds more places than are free, so the slow ones never hold all: one alone gets half of the places, each of three
+ * that are at their bound a quarter. Source: dynamic thresholds of shared buffers, Choudhury and Hahne 1998, with α = 1.
  * Operations without a scope (health, metrics, the contract) are always let in.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
@@ -21,16 +23,24 @@ export function registerAdmission(
 ): void {
   const room = new Room(maxRequests, maxBytes)
   const pace = new Pace()
+  /** Places held, by operation. */
+  const holders = new Map<string, number>()
   app.addHook('onRequest', async (request, reply) => {
-    if (request.routeOptions.config.scope === undefined) return
-    const leave = room.enter(sizeOf(request, maxBodyBytes))
+    const { config, url = '' } = request.routeOptions
+    if (config.scope === undefined) return
+    const operation = `${request.method} ${url}`
+    const held = holders.get(operation) ?? 0
+    const mayHoldMore = held <= maxRequests - room.requests
+    const leave = mayHoldMore ? room.enter(sizeOf(request, maxBodyBytes)) : undefined
     if (leave === undefined) {
       const retryAfterS = pace.secondsFor(room.requests)
       const message = `The service has as much work as it accepts; try again in ${retryAfterS} s.`
       throw new DomainError('overloaded', message, { retryAfterS })
     }
+    holders.set(operation, held + 1)
     reply.raw.once('close', () => {
       leave()
+      holders.set(operation, holders.get(operation)! - 1)
       pace.answered()
     })
   })

@@ -8,12 +8,12 @@ const at = (name: string, degrees: number) => {
 const names = (hits: { name: string }[]) => hits.map(({ name }) => name).join('')
 const candidates = [at('a', 10), at('b', 12), at('c', 14), at('d', -40)]
 
-it('prefers the hit on the other side of the query to twins of the best', () => {
-  expect(names(diversified(candidates, 3, 0))).toBe('abc')
-  expect(names(diversified(candidates, 3, 0.5))).toBe('adb')
+it('prefers the hit on the other side of the query to twins of the best', async () => {
+  expect(names(await diversified(candidates, 3, 0))).toBe('abc')
+  expect(names(await diversified(candidates, 3, 0.5))).toBe('adb')
 })
 
-it('gives no more than there are, and each once', () => {
-  expect([...names(diversified(candidates, 10, 1))].sort().join('')).toBe('abcd')
-  expect(diversified([], 3, 0.5)).toEqual([])
+it('gives no more than there are, and each once', async () => {
+  expect([...names(await diversified(candidates, 10, 1))].sort().join('')).toBe('abcd')
+  expect(await diversified([], 3, 0.5)).toEqual([])
 })
