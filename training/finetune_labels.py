@@ -62,12 +62,13 @@ class Said:
         """int64 (B, T) -> {"said_names", "said_colours", "said_sides", "said_all": int64 (B, T)}, -1 where nothing is said."""
         said = {kind: torch.full_like(ids, -1) for kind in self.words}
         for row, tokens in enumerate(ids.tolist()):
-            for end in range(1, len(tokens) + 1):
-                for start in range(max(0, end - self.longest), end):
+            free = 0  # a word may begin with another: "sunflower" says no sun, "hats" is marked once
+            for start in range(len(tokens)):
+                for end in range(min(len(tokens), start + self.longest), max(start, free), -1):
                     word = tuple(tokens[start:end])
                     kind = next((kind for kind, words in self.words.items() if word in words), None)
                     if kind:
-                        said[kind][row, end - 1] = self.words[kind][word]
+                        said[kind][row, end - 1], free = self.words[kind][word], end
                         break
         return said
 

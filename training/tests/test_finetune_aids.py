@@ -37,6 +37,11 @@ def test_each_object_has_one_patch_that_holds_its_centre(questions):
     assert sorted(centres[centres > 0].tolist()) == sorted(1 + OBJECT_NAMES.index(t.name) for t in scene.things)
 
 
+def test_a_word_within_a_longer_one_is_not_said(tokenizer):
+    said = Said(tokenizer)(padded(tokenizer, ["how many sunflowers are there?", "is the hat above the carrot?"]))["said_names"]
+    assert [[OBJECT_NAMES[i - 1] for i in row if i > 0] for row in said.tolist()] == [["sunflower"], ["hat", "carrot"]]
+
+
 @pytest.mark.parametrize("kind", ["count", "total", "exists"])
 def test_words_count_what_they_name(tokenizer, questions, kind):
     for seed in range(6):
