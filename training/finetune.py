@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from .finetune_aids import pointing_loss
 from .finetune_groups import GROUPS
-from .finetune_tasks import Shown, pointing_loss
 from .loop import progress_of, train
 from .machine import pick_device, prepare
 from .material.paths import BPE
@@ -104,14 +104,16 @@ class Trainer:
         self.model = nn.ModuleDict({name: FineTuned(config, task.head, encoder) for name, task in self.tasks.items()})
         aids = {name: task.aid(config.embed_dim) for name, task in self.tasks.items()}
         self.aids = nn.ModuleDict({name: aid for name, aid in aids.items() if aid})  # dropped after training
-        self.aids["shown"] = Shown(config.embed_dim)
+        if group.shown:
+            self.aids["shown"] = group.shown(config.embed_dim)
         self.middle = []  # (B, T, D) two thirds up, of each pass
         above = config.layers * 2 // 3
         encoder.fusion_model.layers[above - 1].register_forward_hook(lambda _m, _i, out: self.middle.append(out))
-        self.attention, self.attended = encoder.fusion_model.layers[above].self_attn, []
-        self.attention.register_forward_pre_hook(lambda _m, given: self.attended.append(given[0]))
+        self.attended = []  # (attention, its input) of the layers above, of each pass
+        for layer in encoder.fusion_model.layers[above:]:
+            layer.self_attn.register_forward_pre_hook(lambda attention, given: self.attended.append((attention, given[0])))
         for name, parameter in encoder.named_parameters():
-            parameter.requires_grad_(not group.is_frozen(name))
+            parameter.requires_grad_(not group.is_frozen(name, config.layers))
         self.aids.apply(initialise)
         self.model.to(self.device).train(), self.aids.to(self.device)
         self.average = Average(self.model, 0.998)
@@ -135,10 +137,12 @@ class Trainer:
             self.middle.clear(), self.attended.clear()
             with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=not self.args.fp32):
                 loss, accuracy = task.loss(self.model[name], self.aids[name] if name in self.aids else None, inputs)
+                inputs = self.group.fitted(inputs, self.model[name].hidden)
                 shown = self.aids["shown"].loss(self.model[name].hidden, self.middle[0], inputs) if "names" in inputs else None
                 if "said_names" in inputs:
-                    seen[f"{name} pointing"] = pointing = pointing_loss(self.attention, self.attended[0], inputs)
-                    shown = shown + pointing
+                    layers = self.attended[: self.config.layers - self.config.layers * 2 // 3]  # of the first picture
+                    seen[f"{name} pointing"] = pointing = pointing_loss(*layers[0], inputs)
+                    shown = shown + pointing + sum(0.5 * pointing_loss(*layer, inputs, False) for layer in layers[1:])
             (loss if shown is None else loss + shown).backward()
             seen.update({f"{name} loss": loss.detach(), f"{name} accuracy": accuracy.detach()})
             if shown is not None:
@@ -201,10 +205,10 @@ def main():
     group = GROUPS[args.group]
     if not args.resume and not args.init:
         raise SystemExit("--init (a pre-trained checkpoint) or --resume is needed")
-    source = args.init or args.out / f"{group.first}.pt"
-    config, encoder = trunk_of(source, group.trunk, args.side, args.trunk)
+    source = args.out / f"{group.first}.pt" if args.resume else args.init
+    config, encoder = trunk_of(source, group.trunk, args.side, None if args.resume else args.trunk)
     trainer = Trainer(group, config, encoder, Tokenizer(BPE), args)
-    if args.trunk:
+    if args.trunk and not args.resume:
         trainer.begin_with(args.trunk)
     if args.resume:
         trainer.load(args.out)

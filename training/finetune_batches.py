@@ -1,14 +1,16 @@
 """Batches for finetune.py: drawn scenes and clips as the tensors that each task's loss takes, {task: {name: tensor}}."""
+import numpy as np
 import torch
 from torch import nn
 
-from .material.clips import Clips
+from .finetune_labels import LEAST_OF_OBJECT, Said, covered_patches, found_by_words, held_out_answers, related, shown_in_patches
+from .finetune_sound_labels import heard_in_frames, said_in_text
+from .material.clips import Clips, normalise
 from .material.mixtures import EVENTS
-from .material.objects import COLOURS
 from .material.pairs import PicturePairs
 from .material.phrases import Grounding
 from .material.pictures import Pictures
-from .material.questions import ANSWERS, OBJECT_NAMES, PictureQuestions, plural
+from .material.questions import ANSWERS, OBJECT_NAMES, PictureQuestions
 from .material.scenes import Scenes, normalised
 from .material.sound_questions import SoundQuestions
 from .material.splits import load_splits
@@ -17,9 +19,13 @@ from .onepeace.tokenizer import PAD
 from .tokens import token_batch
 
 MAX_PHRASE_IDS = 24
-MOST_OF_BACKGROUND, LEAST_OF_OBJECT = 0.05, 0.3  # covered parts of a patch that count as background and as an object
-COLOUR_NAMES = tuple(COLOURS)
+TONED_SHARE = 0.3  # of the objects without colour
+KIND_SHARES = {"exists": 0.5, "coloured": 0.8, "relation": 2, "side": 1.5, "size": 0.4, "count": 1.8, "total": 0.8, "colour": 0.6,
+               "kind": 1, "which": 1.6, "beside": 1.8}  # of the questions: what is harder is asked more often
 PICTURE_SHARES = {"grounding": 1, "picture-qa": 1, "pair-reasoning": 1 / 8, "segmentation": 1 / 4}  # of a batch
+CANDIDATES = 2  # of four answers to a sound question: half the work, and each step has more sounds
+LENGTHS_S, LENGTH_SHARES = (2, 3), (0.7, 0.3)  # of the sounds with questions
+QUESTION_SHARES = {"picture-qa": 1, "pair-reasoning": 1 / 8}
 TEXT_STEP = 4  # lengths are rounded up to this, so that kernels meet few shapes
 
 
@@ -29,73 +35,12 @@ def padded(tokenizer, texts):
     return nn.functional.pad(ids, (0, -ids.shape[1] % TEXT_STEP), value=PAD)
 
 
-def covered_patches(mask, patch=16):
-    """bool (S, S) -> float (g²,): the part of each patch that is covered, row-major."""
-    side = mask.shape[0] // patch
-    return torch.from_numpy(mask).float().view(side, patch, side, patch).mean((1, 3)).flatten()
-
-
-def shown_in_patches(scene, patch=16):
-    """{"names", "colours": int64 (g²,)}: what fills a patch, 0 for background (no colour), 1 + index, -1 where mixed; and
-    "frames" (g², 4), the box of that object."""
-    side = scene.picture.shape[0] // patch
-    names, colours = torch.zeros(side * side, dtype=torch.long), torch.full((side * side,), -1)
-    frames = torch.zeros(side * side, 4)
-    covered = [covered_patches(thing.mask, patch) for thing in scene.things]
-    names[torch.stack(covered).sum(0) > MOST_OF_BACKGROUND] = -1
-    for thing, part in zip(scene.things, covered):
-        mine = part > LEAST_OF_OBJECT
-        names[mine] = 1 + OBJECT_NAMES.index(thing.name)
-        colours[mine] = 1 + COLOUR_NAMES.index(thing.colour) if thing.colour else 0
-        frames[mine] = torch.tensor(thing.box, dtype=torch.float32)
-    return {"names": names, "colours": colours, "frames": frames}
-
-
-class Said:
-    """Which tokens of a text say the name or the colour of an object: the last one of such a word."""
-
-    def __init__(self, tokenizer):
-        ids = lambda word: tuple(tokenizer(word)[:-1])
-        self.names = {ids(form): 1 + i for i, name in enumerate(OBJECT_NAMES) for form in (name, plural(name))}
-        self.colours = {ids(colour): 1 + i for i, colour in enumerate(COLOUR_NAMES)}
-        self.longest = max(map(len, (*self.names, *self.colours)))
-
-    def __call__(self, ids):
-        """int64 (B, T) -> {"said_names", "said_colours": int64 (B, T)}, -1 where nothing is said."""
-        names, colours = torch.full_like(ids, -1), torch.full_like(ids, -1)
-        for row, tokens in enumerate(ids.tolist()):
-            for end in range(1, len(tokens) + 1):
-                for start in range(max(0, end - self.longest), end):
-                    word = tuple(tokens[start:end])
-                    if word in self.names or word in self.colours:
-                        names[row, end - 1] = self.names.get(word, -1)
-                        colours[row, end - 1] = self.colours.get(word, -1)
-                        break
-        return {"said_names": names, "said_colours": colours}
-
-
-def found_by_words(said, scenes):
-    """What the words of Said find in their scenes, (B, T) as these, where it is one object: "found_colours" of the name, 0 for
-    artwork as it is; "found_names" of the colour; -1 else; and "found_frames" (B, T, 4), a negative number where nothing is."""
-    found = {"found_names": torch.full_like(said["said_names"], -1), "found_colours": torch.full_like(said["said_names"], -1),
-             "found_frames": torch.full((*said["said_names"].shape, 4), -1.0)}
-    for row, scene in enumerate(scenes):
-        shown = [(1 + OBJECT_NAMES.index(t.name), 1 + COLOUR_NAMES.index(t.colour) if t.colour else 0, t.box) for t in scene.things]
-        for at, (name, colour) in enumerate(zip(said["said_names"][row].tolist(), said["said_colours"][row].tolist())):
-            alike = [thing for thing in shown if thing[0] == name or thing[1] == colour > 0]
-            if len(alike) == 1:
-                which = "found_colours" if name > 0 else "found_names"
-                found[which][row, at] = alike[0][1 if name > 0 else 0]
-                found["found_frames"][row, at] = torch.tensor(alike[0][2])
-    return found
-
-
 class SceneBatches:
     """Each call draws one batch for every task on pictures. shares {task: part of `batch`}: without the others."""
 
     def __init__(self, tokenizer, batch, side, scenes=None, shares=None):
         self.tokenizer, self.batch, self.side, self.said = tokenizer, batch, side, Said(tokenizer)
-        self.scenes = scenes = scenes or Scenes()
+        self.scenes = scenes = scenes or Scenes(toned=TONED_SHARE)
         self.phrases, self.questions, self.pairs = Grounding(scenes), PictureQuestions(scenes), PicturePairs(scenes)
         self.rows = {task: max(1, round(share * batch)) for task, share in (shares or PICTURE_SHARES).items()}
 
@@ -105,14 +50,23 @@ class SceneBatches:
         return {task: of[task](rng, rows) for task, rows in self.rows.items()}
 
     def answers(self, rng, rows):
-        asked = [self.questions.one(rng, self.side) for _ in range(rows)]
-        return {**self.seen([q.scene for q in asked]), **self.texts([q.text for q in asked], [q.scene for q in asked]),
+        kinds = rng.choice(list(KIND_SHARES), size=rows, p=np.array(list(KIND_SHARES.values())) / sum(KIND_SHARES.values()))
+        asked = [self.questions.one(rng, self.side, str(kind)) for kind in kinds]
+        scenes = [q.scene for q in asked]
+        found = [next(t for t in q.scene.things if t.name == q.answer) if q.kind == "beside" else None for q in asked]
+        return {**self.seen(scenes), **self.texts([q.text for q in asked], scenes, found),
+                "related": torch.stack([related(q.words if q.kind in ("relation", "side") else (), q.scene) for q in asked]),
+                "impossible": torch.stack([held_out_answers(q) for q in asked]),
                 "answers": torch.tensor([ANSWERS.index(q.answer) for q in asked])}
 
     def statements(self, rng, rows):
+        """Labels are of the left picture; a side is mostly that of a picture here, and finds nothing."""
         said = [self.pairs.one(rng, self.side) for _ in range(rows)]
-        return {**self.seen([s.left for s in said]), "images_2": normalised([s.right.picture for s in said]),
-                **self.texts([s.text for s in said], [s.left for s in said]), "answers": torch.tensor([s.label for s in said])}
+        lefts = [s.left for s in said]
+        texts = self.texts([s.text for s in said], lefts)
+        return {**self.seen(lefts), "images_2": normalised([s.right.picture for s in said]), **texts,
+                "said_sides": torch.full_like(texts["said_sides"], -1), "related": torch.full((rows, 4), -1.0),
+                "answers": torch.tensor([s.label for s in said])}
 
     def warm(self, rng):
         """Twice as many scenes, for masks and patches alone."""
@@ -123,11 +77,15 @@ class SceneBatches:
         shown = [shown_in_patches(scene) for scene in scenes]
         return {"images": normalised([s.picture for s in scenes]), **{k: torch.stack([x[k] for x in shown]) for k in shown[0]}}
 
-    def texts(self, texts, scenes):
-        """The ids, what their tokens say, and what that finds in the scenes."""
+    def texts(self, texts, scenes, answers=None):
+        """The ids, what their tokens say, and what that finds in the scenes; "meant" bool (B, g²), the patches of what a word
+        for a side finds. answers: that Thing of each scene, or None."""
+        answers = answers or [None] * len(scenes)
         ids = padded(self.tokenizer, texts)
         said = self.said(ids)
-        return {"ids": ids, **said, **found_by_words(said, scenes)}
+        nothing = torch.zeros((self.side // 16) ** 2, dtype=torch.bool)
+        meant = [covered_patches(thing.mask) > LEAST_OF_OBJECT if thing else nothing for thing in answers]
+        return {"ids": ids, **said, **found_by_words(said, scenes, answers), "meant": torch.stack(meant)}
 
     def boxes(self, rng, rows):
         drawn = [self.phrases.one(rng, self.side) for _ in range(rows)]
@@ -142,15 +100,30 @@ class SceneBatches:
 
 
 class SoundBatches:
-    """Sounds with a question and four candidate answers."""
+    """Sounds with a question and CANDIDATES of the candidate answers, and what is heard and said as labels."""
 
     def __init__(self, tokenizer, batch, questions=None):
         self.tokenizer, self.batch, self.questions = tokenizer, batch, questions or SoundQuestions()
 
     def __call__(self, rng):
-        waves, questions, candidates, right = self.questions.draw(self.batch, rng)
-        texts = [f"{q} answer: {answer}" for q, four in zip(questions, candidates) for answer in four]  # AVQA's form (§10)
-        return {"sound-qa": {"ids": padded(self.tokenizer, texts), "waves": waves, "right": right}}
+        seconds = LENGTHS_S[rng.choice(len(LENGTHS_S), p=LENGTH_SHARES)]
+        asked = [self.questions.one(rng, seconds) for _ in range(self.batch)]
+        chosen = [self.some_candidates(question, rng) for question in asked]
+        rows = [(question, candidate) for question, few in zip(asked, chosen) for candidate in few]
+        ids = padded(self.tokenizer, [f"{q.text} answer: {candidate}" for q, candidate in rows])  # AVQA's form (§10)
+        said = [said_in_text(self.tokenizer, *row, ids.shape[1]) for row in rows]
+        heard = [heard_in_frames(question) for question in asked for _ in range(CANDIDATES)]
+        waves = torch.from_numpy(np.stack([normalise(q.wave) for q in asked]).astype(np.float32))
+        right = torch.tensor([few.index(q.candidates[q.right]) for q, few in zip(asked, chosen)])
+        return {"sound-qa": {"ids": ids, "waves": waves, "right": right, "lengths": ids.ne(PAD).sum(1) - 1,
+                             **{k: torch.stack([x[k] for x in said]) for k in said[0]},
+                             **{k: torch.stack([x[k] for x in heard]) for k in heard[0]}}}
+
+    def some_candidates(self, question, rng):
+        """The right one and others, in random order."""
+        wrong = [c for i, c in enumerate(question.candidates) if i != question.right]
+        few = [question.candidates[question.right], *(wrong[i] for i in rng.permutation(3)[: CANDIDATES - 1])]
+        return [few[i] for i in rng.permutation(CANDIDATES)]
 
 
 class LabelBatches:

@@ -1,5 +1,9 @@
 """Which heads are fine-tuned together on one trunk, from what, and what of the trunk stays as it was pre-trained."""
-from .finetune_batches import LabelBatches, SceneBatches, SoundBatches
+import re
+
+from .finetune_aids import Shown
+from .finetune_batches import QUESTION_SHARES, LabelBatches, SceneBatches, SoundBatches
+from .finetune_sound_aids import Heard
 from .finetune_tasks import Answering, Choice, Grounding, Segmentation
 from .material.batches import batches
 from .material.mixtures import EVENTS
@@ -9,11 +13,18 @@ from .onepeace.heads import Head
 
 
 class Group:
-    """`trunk`: which branches the shared encoder has; `first`: a head whose checkpoint holds all of them, to resume from."""
+    """`trunk`: which branches the shared encoder has; `first`: a head whose checkpoint holds all of them, to resume from;
+    `shown`: the aid that reads tokens, or None."""
 
-    def is_frozen(self, name):
+    shown = None
+
+    def is_frozen(self, name, layers):
         """The largest tensor stays as it is, so that the bundle shares it with the retrieval model."""
         return "embed_tokens" in name
+
+    def fitted(self, inputs, hidden):
+        """The labels as long as the hidden states are."""
+        return inputs
 
     def batches(self, args, tokenizer, first_step, warm=False):
         draw = self.draw(args, tokenizer)
@@ -24,6 +35,7 @@ class Pictures(Group):
     """Grounding, questions, pairs and segmentation, all on scenes."""
 
     trunk, first = Head("nlvr2", "vl", 2, use_two_images=True), "grounding"
+    shown = Shown
 
     def tasks(self):
         return [
@@ -37,16 +49,38 @@ class Pictures(Group):
         return SceneBatches(tokenizer, args.batch, args.side, shares=args.shares)
 
 
-class Sounds(Group):
-    """Questions about sounds."""
+class Upper(Group):
+    """The lower half of a finished trunk stays as it is, so that a bundle shares it, and a step costs a third less."""
 
-    trunk, first = Head("aqa", "al", 1), "sound-qa"
+    def is_frozen(self, name, layers):
+        place = re.search(r"(?:fusion_model\.layers|rel_pos_table_list)\.(\d+)\.", name)
+        return "adapter" in name and not place or place is not None and int(place.group(1)) < layers // 2
+
+
+class Questions(Upper):
+    """Picture questions and pair reasoning on what `pictures` has trained (--trunk): grounding and masks stay as they are."""
+
+    trunk, first = Pictures.trunk, "picture-qa"
+    shown = Shown
+
+    def tasks(self):
+        return [task for task in Pictures().tasks() if task.name in QUESTION_SHARES]
+
+    def draw(self, args, tokenizer):
+        return SceneBatches(tokenizer, args.batch, args.side, shares=args.shares or QUESTION_SHARES)
+
+
+class Sounds(Upper):
+    """Questions about sounds, on the lower half of the retrieval model."""
+
+    trunk, first, shown = Head("aqa", "al", 1), "sound-qa", Heard
 
     def tasks(self):
         return [Choice("sound-qa", Head("aqa", "al", 1))]
 
-    def is_frozen(self, name):
-        return super().is_frozen(name) or "embed_audios.0" in name  # the convolutions: a third of the work
+    def fitted(self, inputs, hidden):
+        frames = hidden["audio"].shape[1] - 1
+        return {k: v[:, :frames] if k in ("names", "centres") else v for k, v in inputs.items()}
 
     def draw(self, args, tokenizer):
         return SoundBatches(tokenizer, args.batch)
@@ -61,11 +95,11 @@ class Labels(Group):
         return [Answering("picture-class", Head("image_classify", "image", len(OBJECT_NAMES)), list(OBJECT_NAMES)),
                 Answering("sound-class", Head("vggsound", "audio", len(EVENTS)), list(EVENTS))]
 
-    def is_frozen(self, name):
+    def is_frozen(self, name, layers):
         return True
 
     def draw(self, args, tokenizer):
         return LabelBatches(args.batch, args.side)
 
 
-GROUPS = {"pictures": Pictures(), "sounds": Sounds(), "labels": Labels()}
+GROUPS = {"pictures": Pictures(), "questions": Questions(), "sounds": Sounds(), "labels": Labels()}

@@ -23,8 +23,9 @@ def train(trainer, args):
     """Runs until the budget is spent; logs JSON lines. A resumed run forgets log lines later than its state."""
     args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / "log.jsonl"
-    kept = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= trainer.steps] if path.exists() else []
-    path.write_text("".join(f"{line}\n" for line in kept))
+    if not trainer.rank and path.exists():  # one process alone: another would read what this one has just emptied
+        kept = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= trainer.steps]
+        path.write_text("".join(f"{line}\n" for line in kept))
     last = since = time.time()
     saved_s, seen = trainer.elapsed_s, []
     while progress_of(trainer) < 1 and trainer.steps < (args.max_steps or float("inf")):

@@ -22,6 +22,8 @@ LINE_SHARE = 0.08  # of the scenes are line drawings
 MOST_BIG = (0, 1, 2, 3, 3, 2, 2)  # by the number of objects: more would find no place
 MOST_COVERED = 0.1  # boxes may share this part of the smaller mask
 VISIBLE = 0.3  # alpha from which a pixel belongs to an object: thin lines of small drawings stay whole
+# Grey, black, white, teal and sand, straight RGB.
+TONES = ((0.5, 0.5, 0.5), (0.2, 0.22, 0.25), (0.82, 0.82, 0.8), (0.1, 0.62, 0.65), (0.72, 0.68, 0.5))
 LEAST_CONTRAST = 0.12  # mean distance of an object from the background behind it
 
 
@@ -34,6 +36,7 @@ class Thing:
     size: str
     box: tuple
     mask: np.ndarray
+    toned: bool = False  # in a tone that no colour here has a name for
 
     @property
     def centre(self):
@@ -110,10 +113,14 @@ def find_places(pieces, side, rng):
 
 
 class Scenes:
-    """Seeded scenes. sprites: {style: {object: uint8 (4, 96, 96)}}; held_out: colours come from the held-out pairs."""
+    """Seeded scenes. sprites: {style: {object: uint8 (4, 96, 96)}}; held_out: colours come from the held-out pairs.
 
-    def __init__(self, sprites=None, held_out=False):
-        self.sprites, self.held_out = sprites or training_sprites(), held_out
+    toned: the part of the objects without colour that are drawn in one of TONES, so that shapes are learnt where the artist's
+    colours are gone, without showing a pair that is held out.
+    """
+
+    def __init__(self, sprites=None, held_out=False, toned=0.0):
+        self.sprites, self.held_out, self.toned = sprites or training_sprites(), held_out, toned
         assert held_out or HELD_OUT_STYLE not in self.sprites, "the held-out style must not be trained on"
         self.names = [o["name"] for o in load_splits()["objects"]]
         self.kinds = {o["name"]: CLASSES.index(o["class"]) for o in load_splits()["objects"]}
@@ -161,13 +168,18 @@ class Scenes:
             sizes = ["big"] + ["small"] * (count - 1) if rng.random() < 0.5 else ["small"] + ["big"] * (count - 1)
         return [(name, None if c is None else str(c), s) for c, s in zip(colours, sizes)]
 
-    def piece(self, spec, style, side, rng):
+    def tone(self, spec, rng):
+        """Straight RGB of a tone for an object without colour, or None."""
+        return TONES[rng.integers(len(TONES))] if self.toned and spec[1] is None and rng.random() < self.toned else None
+
+    def piece(self, spec, style, side, rng, tone=None):
         """Premultiplied (4, h, w) of one object."""
         name, colour, size = spec
         rgba = torch.from_numpy(np.array(self.sprites[style][name], dtype=np.float32)) / 255
         rgb, alpha = rgba[:3], rgba[3:]
-        if colour is not None:
-            rgb = recolour(rgb, alpha, np.clip(COLOURS[colour] + rng.uniform(-0.05, 0.05, 3), 0, 1))
+        paint = tone if colour is None else COLOURS[colour]
+        if paint is not None:
+            rgb = recolour(rgb, alpha, np.clip(paint + rng.uniform(-0.05, 0.05, 3), 0, 1))
         angle = rng.uniform(-0.25, 0.25) if rng.random() < 0.5 else 0.0
         flip = -1 if rng.random() < 0.4 else 1
         return shrink(torch.cat([rgb * alpha, alpha]), rng.uniform(*SIZES[size]) * side, angle, flip)
@@ -178,14 +190,15 @@ class Scenes:
         style = style or self.style(rng)
         while any(name not in self.sprites[style] for name, _, _ in specs):
             style = self.style(rng)
+        tones = [self.tone(spec, rng) for spec in specs]
         for _ in range(60):
-            pieces = [self.piece(spec, style, side, rng) for spec in specs]
+            pieces = [self.piece(spec, style, side, rng, tone) for spec, tone in zip(specs, tones)]
             places = find_places(pieces, side, rng)
             if places:
-                return self.compose(specs, pieces, places, style, side, rng)
+                return self.compose(specs, tones, pieces, places, style, side, rng)
         raise ValueError(f"no room for {specs}")
 
-    def compose(self, specs, pieces, places, style, side, rng):
+    def compose(self, specs, tones, pieces, places, style, side, rng):
         """Draws the pieces in order; a later one covers an earlier one."""
         layer, masks = torch.zeros(4, side, side), []
         for piece, (y, x) in zip(pieces, places):
@@ -197,10 +210,10 @@ class Scenes:
         picture = layer[:3] + (1 - layer[3:]) * visible_background(layer, masks, side, rng)
         picture = np.uint8((picture.clamp(0, 1) * 255).permute(1, 2, 0).numpy().round())
         labels, things = np.zeros((side, side), np.uint8), []
-        for (name, colour, size), mask in zip(specs, masks):
+        for (name, colour, size), tone, mask in zip(specs, tones, masks):
             mask = mask.numpy()
             labels[mask] = 1 + self.kinds[name]
-            things.append(Thing(name, colour, size, box_of(mask), mask))
+            things.append(Thing(name, colour, size, box_of(mask), mask, tone is not None))
         return Scene(picture, things, labels, style)
 
 

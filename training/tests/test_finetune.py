@@ -6,18 +6,22 @@ import pytest
 import torch
 
 from training import finetune
-from training.finetune_batches import Said, SceneBatches, covered_patches, padded, shown_in_patches
-from training.finetune_groups import GROUPS, Labels, Pictures, Sounds
-from training.finetune_tasks import box_iou, box_loss
+from training.finetune_aids import box_iou, box_loss
+from training.finetune_batches import SceneBatches, SoundBatches, padded
+from training.finetune_groups import GROUPS, Labels, Pictures, Questions, Sounds
+from training.finetune_labels import Said, covered_patches, shown_in_patches
+from training.material.mixtures import Events
 from training.material.paths import BPE
 from training.material.questions import OBJECT_NAMES
 from training.material.scenes import Scenes
+from training.material.sound_questions import SoundQuestions
 from training.nano import smoke_config
 from training.onepeace.checkpoint import save_checkpoint
 from training.onepeace.heads import load_fine_tuned
 from training.onepeace.model import OnePeace
 from training.onepeace.tokenizer import Tokenizer
 from training.tests.test_material import invented_sprites
+from training.tests.test_material_sounds import invented_clips, invented_words
 
 SIDE = 48
 TRUNK = "encoder_wrapper."
@@ -35,13 +39,13 @@ def pretrained(folder, tokenizer, head_type):
     return folder / "pretrained.pt", model
 
 
-def new_trainer(group, out, tokenizer, init, *more):
+def new_trainer(group, out, tokenizer, init, *more, encoder=None):
     name = next(k for k, g in GROUPS.items() if isinstance(group, type(g)))
     argv = [name, "--init", str(init), "--out", str(out), "--side", str(SIDE), "--workers", "0",
             "--fp32", "--batch", "8", "--warmup", "5", "--lr", "4e-3", *more]
     args = finetune.arguments().parse_args(argv)
     torch.manual_seed(1)
-    config, encoder = finetune.trunk_of(init, group.trunk, SIDE)
+    config, encoder = encoder or finetune.trunk_of(init, group.trunk, SIDE)
     return finetune.Trainer(group, config, encoder, tokenizer, args)
 
 
@@ -134,7 +138,7 @@ def test_patches_know_what_covers_them():
     mask[:16, :8] = True
     assert covered_patches(mask).tolist() == [0.5, 0, 0, 0]
     scene = Scenes(invented_sprites()).draw(np.random.default_rng(0), 96)
-    names, colours, frames = shown_in_patches(scene).values()
+    names, colours, frames, _ = shown_in_patches(scene).values()
     assert names.shape == colours.shape == (36,) and (names > 0).any() and (names == 0).any()
     assert (colours[names == 0] == -1).all()  # a background has no colour to learn
     assert {tuple(box) for box in frames[names > 0].tolist()} <= {tuple(torch.tensor(t.box, dtype=torch.float32).tolist())
@@ -178,3 +182,47 @@ def test_what_is_said_is_marked_at_the_last_token_of_the_word(tokenizer):
     assert not (marked["said_names"][1] >= 0).any() and not (marked["said_colours"][1] >= 0).any()
     assert set(marked["said_names"][0].tolist()) - {-1} == {1 + OBJECT_NAMES.index("tomato")}
     assert (marked["said_colours"][0] >= 0).sum() == 1 and marked["said_colours"][0].argmax() < marked["said_names"][0].argmax()
+
+
+class InventedQuestions(Questions):
+    def draw(self, args, tokenizer):
+        shares = {"picture-qa": 1, "pair-reasoning": 0.25}
+        return SceneBatches(tokenizer, args.batch, args.side, Scenes(invented_sprites()), shares)
+
+
+def test_questions_learn_above_a_finished_trunk_and_leave_its_lower_half_as_it_is(tokenizer, tmp_path):
+    init, _ = pretrained(tmp_path, tokenizer, "vl")
+    first = new_trainer(InventedPictures(), tmp_path, tokenizer, init, "--shares", "segmentation=1,picture-qa=0.5")
+    stepped(first, 0.3, 2)
+    first.save(tmp_path)
+    config, encoder = finetune.trunk_of(init, Questions().trunk, SIDE, tmp_path / "picture-qa.pt")
+    again = new_trainer(InventedQuestions(), tmp_path / "questions", tokenizer, init, encoder=(config, encoder))
+    again.begin_with(tmp_path / "picture-qa.pt")
+    losses = [float(row["picture-qa loss"] + row["picture-qa shown"]) for row in stepped(again, 0.3, 24)]
+    assert np.mean(losses[-6:]) < 0.95 * np.mean(losses[:4]), losses
+    (tmp_path / "questions").mkdir()
+    again.save(tmp_path / "questions")
+    before, after = tensors(tmp_path / "picture-qa.pt"), tensors(tmp_path / "questions" / "picture-qa.pt")
+    same = {k for k in after if k.startswith(TRUNK) and torch.equal(before[k], after[k])}
+    lower, upper = f"{TRUNK}fusion_model.layers.0.", f"{TRUNK}fusion_model.layers.1."
+    adapters = {k for k in after if "_adapter." in k and "rel_pos_table_list.1" not in k}
+    assert {k for k in after if k.startswith(lower)} | adapters <= same
+    assert not {k for k in after if k.startswith(upper) and "weight" in k} & same
+    pairs = tensors(tmp_path / "questions" / "pair-reasoning.pt")
+    assert all(torch.equal(after[k], pairs[k]) for k in after if k.startswith(TRUNK))
+
+
+class InventedSoundQuestions(Sounds):
+    def draw(self, args, tokenizer):
+        return SoundBatches(tokenizer, args.batch, SoundQuestions(False, Events("train", invented_clips()), invented_words()))
+
+
+def test_frames_and_words_of_sound_questions_learn_and_the_lower_half_stays(tokenizer, tmp_path):
+    init, model = pretrained(tmp_path, tokenizer, "val")
+    trainer = new_trainer(InventedSoundQuestions(), tmp_path, tokenizer, init)
+    losses = [float(row["sound-qa shown"]) for row in stepped(trainer, 0.3, 20)]
+    assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:3]), losses
+    trainer.save(tmp_path)
+    after, before = tensors(tmp_path / "sound-qa.pt"), model.state_dict()
+    convs = [k for k in after if "embed_audios" in k or k.startswith(f"{TRUNK}fusion_model.layers.0.")]
+    assert len(convs) > 20 and all(torch.equal(after[k], before[k]) for k in convs)
