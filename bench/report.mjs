@@ -3,6 +3,9 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { dirname } from 'node:path'
+import { quantile } from './harness.mjs'
+
+export { quantile }
 
 /** Processor, cores, memory, versions. */
 export function machineLine() {
@@ -11,10 +14,6 @@ export function machineLine() {
   return `${cpus()[0].model}, ${availableParallelism()} cores, ${memory} GiB; Node ${process.versions.node}, onnxruntime ${version}`
 }
 
-export const quantile = (values, q) => {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]
-}
 export const median = (values) => quantile(values, 0.5)
 
 /** Median with least and the two quartiles, of times in ms. */

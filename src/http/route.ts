@@ -19,7 +19,7 @@ export interface AppDeps {
   models: ModelService
   heads: HeadService
   zeroShot: ZeroShotService
-  content: Pick<ContentEncoder, 'local'>
+  content: Pick<ContentEncoder, 'withLocal'>
   metrics: Metrics
   writeOnce: WriteOnce
   uploads: UploadService

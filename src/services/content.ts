@@ -211,11 +211,14 @@ export class ContentEncoder {
   async encodePart(part: ContentPart, signal?: AbortSignal): Promise<EncodedPart> {
     signal?.throwIfAborted()
     // The turn is kept until the bytes are no longer needed: else a small request could have gigabytes waiting to be encoded.
-    return this.#withLocal(part, (local) => this.#encodeLocal(local, signal), signal)
+    return this.withLocal(part, (local) => this.#encodeLocal(local, signal), signal)
   }
 
-  /** Brings what is not at hand, as many at once as there is room for until `use` is done. */
-  #withLocal<T>(part: ContentPart, use: (local: LocalPart) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  /**
+   * Brings what is not at hand; only so many bytes, over all requests, are in memory until `use` is done with them.
+   * @throws DomainError as `RemoteFetcher.fetch` and `UploadService.open`
+   */
+  async withLocal<T>(part: ContentPart, use: (local: LocalPart) => Promise<T>, signal?: AbortSignal): Promise<T> {
     if (part.kind === 'remote') return this.#fetches.run(async () => use(await this.#fetch(part, signal)), signal)
     if (part.kind === 'upload') return this.#uploads.run(async () => use(await this.#openUpload(part)), signal)
     return use(part)
@@ -225,11 +228,6 @@ export class ContentEncoder {
     if (local.kind === 'text') return this.#encodeText(local.text, signal)
     const { modalities } = this.#deps.encoder
     return this.withMedia([local], modalities, ([medium]) => this.#encodeMedium(medium!, signal), signal)
-  }
-
-  /** Fetches what lies elsewhere. @throws DomainError as `RemoteFetcher.fetch` and `UploadService.open` */
-  async local(part: ContentPart, signal?: AbortSignal): Promise<LocalPart> {
-    return this.#withLocal(part, async (local) => local, signal)
   }
 
   async #openUpload({ id, tenant, weight }: UploadPart): Promise<MediaPart> {

@@ -12,7 +12,7 @@ import type { ByteRange } from '../objects/object-store.ts'
 import type { Filter } from '../vectors/filter.ts'
 import type { NewItem, Payload, Segment, StoredItem, VectorStore } from '../vectors/store.ts'
 import { assertMetadataFits, type CollectionService } from './collections.ts'
-import type { Content, ContentEncoder, ContentPart, MediaInfo } from './content.ts'
+import type { Content, ContentEncoder, ContentPart, LocalPart, MediaInfo } from './content.ts'
 import type { MediaKeeper } from './media-keeper.ts'
 import type { ModelService } from './models.ts'
 import { type Attempt, newAttempt } from './write-once.ts'
@@ -141,7 +141,16 @@ export class ItemService {
     { createdAt, mark }: Pick<Attempt, 'createdAt' | 'mark'> = newAttempt(),
   ): Promise<Item> {
     assertMetadataFits(metadata, this.#deps.models.info.limits.maxMetadataBytes)
-    const part = await this.#deps.content.local(onlyPart(content), signal)
+    const keep = (part: LocalPart) => this.#keep(part, { id, metadata, createdAt, mark }, store, signal)
+    return this.#deps.content.withLocal(onlyPart(content), keep, signal)
+  }
+
+  async #keep(
+    part: LocalPart,
+    { id, metadata, createdAt, mark }: { id: string; metadata: Payload; createdAt: string; mark?: string | undefined },
+    store: (item: NewItem & StoredItem) => Promise<StoredItem | undefined>,
+    signal: AbortSignal | undefined,
+  ): Promise<Item> {
     const bytes = part.kind === 'text' ? Buffer.from(part.text) : part.bytes
     const { modality, points, media, truncated } = await this.#deps.content.encodePart(part, signal)
     signal?.throwIfAborted()

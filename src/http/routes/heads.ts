@@ -9,16 +9,22 @@ import { raced } from '../plugins/deadline.ts'
 import type { RouteContext } from '../route.ts'
 
 export function headRoutes({ add, contract, deps: { heads, zeroShot, models, content } }: RouteContext): void {
-  const only = (parts: readonly ContentPart[], request: FastifyRequest) =>
-    content.local(onlyPart(parts), request.deadline)
+  /** What `use` makes of the one input, fetched if it lies elsewhere. */
+  const only = <T>(parts: readonly ContentPart[], request: FastifyRequest, use: (part: LocalPart) => Promise<T>) =>
+    raced(request.deadline, content.withLocal(onlyPart(parts), use, request.deadline))
   add('groundPhrases', async (request): Promise<Schemas['GroundResponse']> => {
     const body = await readBody(request, contract, 'GroundRequest', 'GroundForm')
     const { phrases = [], head } = body.kind === 'json' ? body.json : body.form
     const parts =
       body.kind === 'json' ? contentOf(body.json.image, '/image', request.caller) : partsNamed(body.parts, ['file'])
-    const picture = mediaOf(await only(parts, request), 'picture')
-    const grounding = heads.ground(picture, phrases, { head, scored: true }, request.deadline)
-    const { width, height, boxes, head: by } = await raced(request.deadline, grounding)
+    const {
+      width,
+      height,
+      boxes,
+      head: by,
+    } = await only(parts, request, async (part) =>
+      heads.ground(mediaOf(part, 'picture'), phrases, { head, scored: true }, request.deadline),
+    )
     return { image: { width, height }, results: boxes.map(groundedBody), head: by, model: models.info.name }
   })
   add('segmentPicture', async (request): Promise<Schemas['SegmentResponse']> => {
@@ -26,8 +32,9 @@ export function headRoutes({ add, contract, deps: { heads, zeroShot, models, con
     const { head } = body.kind === 'json' ? body.json : body.form
     const parts =
       body.kind === 'json' ? contentOf(body.json.image, '/image', request.caller) : partsNamed(body.parts, ['file'])
-    const picture = mediaOf(await only(parts, request), 'picture')
-    const labelMap = await raced(request.deadline, heads.segment(picture, { head }, request.deadline))
+    const labelMap = await only(parts, request, async (part) =>
+      heads.segment(mediaOf(part, 'picture'), { head }, request.deadline),
+    )
     return { ...labelMapBody(labelMap), model: models.info.name }
   })
   add('classifyContent', async (request): Promise<Schemas['ClassifyResponse']> => {
@@ -44,18 +51,15 @@ export function headRoutes({ add, contract, deps: { heads, zeroShot, models, con
       const results = await raced(request.deadline, zeroShot.classify(input, labels!, template, request.deadline))
       return { results, model }
     }
-    const scores = await raced(
-      request.deadline,
-      heads.classify(textOrMedia(await only(input, request)), head, request.deadline),
-    )
+    const scores = await only(input, request, (part) => heads.classify(textOrMedia(part), head, request.deadline))
     return { results: classBodies(scores), head, truncated: scores.truncated, model }
   })
   add('askQuestion', async (request): Promise<Schemas['AskResponse']> => {
     const body = await readBody(request, contract, 'AskRequest', 'AskForm')
     const { question, candidates, head } = body.kind === 'json' ? body.json : body.form
-    const medium = mediaOf(await only(inputOf(body, request.caller), request))
-    const answering = heads.answer(medium, question, { head, candidates }, request.deadline)
-    const answer = await raced(request.deadline, answering)
+    const answer = await only(inputOf(body, request.caller), request, async (part) =>
+      heads.answer(mediaOf(part), question, { head, candidates }, request.deadline),
+    )
     const answers = answer.scores
       .slice(0, MAX_ANSWERS)
       .map(({ label, index, score }) => ({ answer: label ?? String(index), score }))
