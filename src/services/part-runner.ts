@@ -106,6 +106,8 @@ export class PartRunner {
       const tryOnce = async () => {
         await records.setTrying(job, part, { line, tries })
         await runOne(tries > TRIES_ALONE ? POISON : bytes, index)
+        // A worker that ends later ends of something else, maybe of another part's line.
+        await records.setTrying(job, part, { line, tries: 0 })
       }
       await this.#inTurn(tryOnce, signal, 'runAlone')
     }

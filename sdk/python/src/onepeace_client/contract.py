@@ -710,7 +710,13 @@ class Limits(TypedDict):
 
 
 class Status(TypedDict):
-    status: Literal['live', 'ready']
+    status: Literal['live']
+
+
+BranchState: TypeAlias = Literal['unopened', 'opening', 'ready', 'failing']
+"""
+`unopened`: opens with its first use; `failing`: the next use tries again.
+"""
 
 
 ProblemCode: TypeAlias = Literal['invalid-request', 'unauthenticated', 'forbidden', 'not-found', 'method-not-allowed', 'conflict', 'payload-too-large', 'unsupported-media-type', 'range-not-satisfiable', 'undecodable-media', 'input-too-long', 'media-too-large', 'unsupported-by-model', 'unprocessable-content', 'idempotency-key-reused', 'rate-limited', 'internal', 'overloaded', 'encoder-unavailable', 'encoder-starting', 'vector-store-unavailable', 'queue-unavailable', 'deadline-exceeded']
@@ -1040,3 +1046,11 @@ class ModelList(TypedDict):
     object: Literal['list']
     data: list[Model]
     limits: Limits
+
+
+class Readiness(TypedDict):
+    status: Literal['ready']
+    modalities: dict[str, BranchState]
+    """
+    How the model's branch for each of its modalities stands.
+    """
