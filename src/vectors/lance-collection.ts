@@ -39,6 +39,8 @@ const ROWS_PER_WRITE = 1000
 const ROWS_WORTH_AN_INDEX = 10_000
 /** Parts of the vector index, all of which are searched: some for each core, few enough to cost nothing themselves. */
 export const PARTITIONS = 16
+/** Each part is searched by itself and cached by itself: what many small ones cost, all searches pay. */
+const MAX_INDEX_PARTS = 8
 /** Versions younger than this may still be read by a query that began before the compaction. */
 const KEEP_VERSIONS_MS = 60_000
 
@@ -315,12 +317,15 @@ export class LanceCollection {
     old.close()
   }
 
-  /** Makes the indices that a large table lacks; later rows are added to them by each compaction. */
+  /** Makes the indices that a large table lacks, and anew one that has come to lie in many parts: each compaction adds its rows as a part. */
   async #index(): Promise<void> {
     if (this.#closed || (await this.#table.countRows()) < ROWS_WORTH_AN_INDEX) return
-    const indexed = (await this.#table.listIndices()).flatMap(({ columns }) => columns)
-    for (const [column, config] of Object.entries(this.#shared.indices))
-      if (!indexed.includes(column)) await this.#table.createIndex(column, { config: config() })
+    const there = await this.#table.listIndices()
+    for (const [column, config] of Object.entries(this.#shared.indices)) {
+      const name = there.find(({ columns }) => columns.includes(column))?.name
+      const parts = name === undefined ? 0 : ((await this.#table.indexStats(name))?.numIndices ?? 1)
+      if (parts === 0 || parts > MAX_INDEX_PARTS) await this.#table.createIndex(column, { config: config() })
+    }
     await this.#files.sync()
   }
 }

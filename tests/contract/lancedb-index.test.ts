@@ -113,3 +113,17 @@ it('still does after the table was compacted', async () => {
   await put(itemOf(ITEMS + 90))
   await expectAllExact()
 })
+
+it('does not let its index fall into ever more parts, however often something is added', async () => {
+  for (let n = 0; n < 250; n++) await put(itemOf(ITEMS + 100 + n))
+  await store.close() // waits for compactions
+  const connection = await connect(dir)
+  const table = await connection.openTable('large')
+  const { numIndices, numIndexedRows } = (await table.indexStats('vector_idx'))!
+  table.close()
+  connection.close()
+  expect(numIndexedRows).toBeGreaterThan(ITEMS)
+  expect(numIndices).toBeLessThanOrEqual(9)
+  store = new LanceVectorStore(dir)
+  expect(await store.describeCollection('large')).toEqual(COLLECTION)
+})
