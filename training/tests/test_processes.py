@@ -27,7 +27,8 @@ def process(rank, port, stage, argv, out):
     trainer = pretrain.Trainer(STAGES[stage](args, MATERIAL[stage](), Tokenizer(BPE), rank), args, device, rank)
     loop.train(trainer, args)
     torch.save(trainer.state()["task"], out / f"rank{rank}.pt")
-    dist.destroy_process_group()
+    dist.barrier()
+    os._exit(0)  # taking gloo down can hang for ever where the other process has ended already (seen with torch 1.13)
 
 
 def together(stage, out, *argv):
