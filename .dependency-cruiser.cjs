@@ -10,6 +10,14 @@ const onlyIn = (name, home) => ({
   to: { path: `node_modules/${name}/`, dependencyTypesNot: ['type-only'] },
 })
 
+/** The room imports nothing of src/ beyond itself but what `others` says, in `^src/(…)`. */
+const knowsOnly = (room, name, others) => ({
+  name,
+  severity: 'error',
+  from: { path: `^src/${room}/` },
+  to: { path: '^src/', pathNot: `^src/(${room}/${others ? `|${others}` : ''})` },
+})
+
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
@@ -62,36 +70,11 @@ module.exports = {
       from: { path: '^src/services/' },
       to: { path: '^src/(http|commands)/' },
     },
-    {
-      name: 'mcp-is-a-client-and-knows-nothing-of-the-server',
-      severity: 'error',
-      from: { path: '^src/mcp/' },
-      to: { path: '^src/', pathNot: '^src/mcp/' },
-    },
-    {
-      name: 'transfer-is-a-client-and-knows-nothing-of-the-server',
-      severity: 'error',
-      from: { path: '^src/transfer/' },
-      to: { path: '^src/', pathNot: '^src/(transfer/|chunks\\.ts$)' },
-    },
-    {
-      name: 'lambda-takes-events-and-knows-nothing-of-the-service',
-      severity: 'error',
-      from: { path: '^src/lambda/' },
-      to: { path: '^src/', pathNot: '^src/(lambda/|http/problems\\.ts$)' },
-    },
-    {
-      name: 'queue-knows-nothing-of-jobs',
-      severity: 'error',
-      from: { path: '^src/queue/' },
-      to: { path: '^src/', pathNot: '^src/(queue/|errors\\.ts$|durable\\.ts$|serial\\.ts$)' },
-    },
-    {
-      name: 'terminal-knows-nothing-of-onepeace',
-      severity: 'error',
-      from: { path: '^src/terminal/' },
-      to: { path: '^src/', pathNot: '^src/terminal/' },
-    },
+    knowsOnly('mcp', 'mcp-is-a-client-and-knows-nothing-of-the-server'),
+    knowsOnly('transfer', 'transfer-is-a-client-and-knows-nothing-of-the-server', 'chunks\\.ts$'),
+    knowsOnly('lambda', 'lambda-takes-events-and-knows-nothing-of-the-service', 'http/problems\\.ts$'),
+    knowsOnly('queue', 'queue-knows-nothing-of-jobs', 'errors\\.ts$|durable\\.ts$|serial\\.ts$'),
+    knowsOnly('terminal', 'terminal-knows-nothing-of-onepeace'),
     {
       name: 'only-the-composition-root-reads-the-config',
       severity: 'error',
@@ -103,12 +86,7 @@ module.exports = {
     onlyIn('@qdrant', '^src/vectors/qdrant-server\\.ts$'),
     onlyIn('@aws-sdk/client-s3', '^src/objects/s3-objects\\.ts$'),
     onlyIn('@aws-sdk/s3-request-presigner', '^src/objects/s3-objects\\.ts$'),
-    {
-      name: 'objects-know-not-what-they-are',
-      severity: 'error',
-      from: { path: '^src/objects/' },
-      to: { path: '^src/', pathNot: '^src/(objects/|(durable|errors|media-location)\\.ts$)' },
-    },
+    knowsOnly('objects', 'objects-know-not-what-they-are', '(durable|errors|media-location)\\.ts$'),
     onlyIn('prom-client', '^src/http/metrics\\.ts$'),
     onlyIn('bullmq', '^src/queue/redis-queue\\.ts$'),
     onlyIn('@aws-sdk/client-sqs', '^src/queue/sqs-queue\\.ts$'),
@@ -118,12 +96,7 @@ module.exports = {
     onlyIn('@modelcontextprotocol', '^src/mcp/'),
     onlyIn('sharp', '^src/media/image\\.ts$'),
     onlyIn('@opentelemetry', '^src/telemetry/'),
-    {
-      name: 'telemetry-knows-none-of-the-rooms',
-      severity: 'error',
-      from: { path: '^src/telemetry/' },
-      to: { path: '^src/', pathNot: '^src/telemetry/' },
-    },
+    knowsOnly('telemetry', 'telemetry-knows-none-of-the-rooms'),
     {
       name: 'no-dev-packages-in-src',
       severity: 'error',

@@ -131,7 +131,8 @@ const describe = (record) =>
     .map(([name, value]) => `${name} ${value}`)
     .join(', ')
 
-function machineOf() {
+/** What the figures were made on. */
+export function machineOf() {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: availableParallelism(),

@@ -1,17 +1,12 @@
-/** What the measurements share: the machine in a line, medians and spread, tables, JSON. A part of the others. */
+/** What the measurements of conversion and precision share: the machine in a line, medians and spread, tables, JSON. A part of the others. */
 import { mkdir, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { availableParallelism, cpus, totalmem } from 'node:os'
 import { dirname } from 'node:path'
-import { quantile } from './harness.mjs'
-
-export { quantile }
+import { machineOf, quantile } from './harness.mjs'
 
 /** Processor, cores, memory, versions. */
 export function machineLine() {
-  const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json')
-  const memory = (totalmem() / 2 ** 30).toFixed(0)
-  return `${cpus()[0].model}, ${availableParallelism()} cores, ${memory} GiB; Node ${process.versions.node}, onnxruntime ${version}`
+  const { cpu, cores, memoryGiB, versions } = machineOf()
+  return `${cpu}, ${cores} cores, ${memoryGiB} GiB; Node ${process.versions.node}, onnxruntime ${versions.onnxruntime}`
 }
 
 export const median = (values) => quantile(values, 0.5)
