@@ -78,6 +78,7 @@ export class LanceCollection {
   readonly #files: DurableTree
   readonly #shared: Shared
   #writesSinceCompaction = 0
+  #writesPerCompaction = MIN_WRITES_PER_COMPACTION
   #closed = false
 
   private constructor(
@@ -101,9 +102,10 @@ export class LanceCollection {
     const schema = await table.schema()
     const collection = new LanceCollection(collectionOf(schema), table, openTable, files, shared)
     assertCurrent(collection.description, schema)
-    const { fragmentStats } = await table.stats()
+    const { fragmentStats, numRows } = await table.stats()
+    collection.#writesPerCompaction = writesPerCompaction(numRows)
     collection.#countWrites(fragmentStats.numFragments)
-    void collection.writers.run(() => collection.#index()).catch(() => undefined)
+    void collection.writers.run(() => collection.#index(numRows)).catch(() => undefined)
     return collection
   }
 
@@ -292,18 +294,20 @@ export class LanceCollection {
 
   #countWrites(writes: number): void {
     this.#writesSinceCompaction += writes
-    if (this.#writesSinceCompaction < MIN_WRITES_PER_COMPACTION) return
-    void this.writers.run(() => this.#compact()).catch(() => undefined)
+    if (this.#isDue()) void this.writers.run(() => this.#compact()).catch(() => undefined)
+  }
+
+  #isDue(): boolean {
+    return this.#writesSinceCompaction >= this.#writesPerCompaction
   }
 
   /** Merges small files and drops old versions. A failure costs speed, not data: the next writes try again. */
   async #compact(): Promise<void> {
-    if (this.#closed) return
-    const rows = await this.#table.countRows()
-    const due = Math.min(MAX_WRITES_PER_COMPACTION, Math.max(MIN_WRITES_PER_COMPACTION, rows / ROWS_PER_WRITE))
-    if (this.#writesSinceCompaction < due) return
+    if (this.#closed || !this.#isDue()) return
     this.#writesSinceCompaction = 0
-    await this.#index()
+    const rows = await this.#table.countRows()
+    this.#writesPerCompaction = writesPerCompaction(rows)
+    await this.#index(rows)
     const cleanupOlderThan = new Date(Date.now() - KEEP_VERSIONS_MS)
     await this.#table.optimize({ cleanupOlderThan, deleteUnverified: true })
     await this.#files.sync()
@@ -318,8 +322,8 @@ export class LanceCollection {
   }
 
   /** Makes the indices that a large table lacks, and anew one that has come to lie in many parts: each compaction adds its rows as a part. */
-  async #index(): Promise<void> {
-    if (this.#closed || (await this.#table.countRows()) < ROWS_WORTH_AN_INDEX) return
+  async #index(rows: number): Promise<void> {
+    if (this.#closed || rows < ROWS_WORTH_AN_INDEX) return
     const there = await this.#table.listIndices()
     for (const [column, config] of Object.entries(this.#shared.indices)) {
       const name = there.find(({ columns }) => columns.includes(column))?.name
@@ -328,6 +332,11 @@ export class LanceCollection {
     }
     await this.#files.sync()
   }
+}
+
+/** Of a table of so many rows. */
+function writesPerCompaction(rows: number): number {
+  return Math.min(MAX_WRITES_PER_COMPACTION, Math.max(MIN_WRITES_PER_COMPACTION, rows / ROWS_PER_WRITE))
 }
 
 function inOrder(items: ReadonlyMap<string, StoredItem>): StoredItem[] {
