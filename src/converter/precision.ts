@@ -10,7 +10,7 @@
 import type { Precision } from '../bundle/manifest.ts'
 import type { TensorPlan } from '../model/tensor-plan.ts'
 
-/** `halves` and `floats` keep the shape; the others are those of `onnx/quantise.ts`. */
+/** `rows` and `blocks`, those of `onnx/quantise.ts`, are of matrices alone. */
 export type StoredAs =
   | { kind: 'floats' }
   | { kind: 'halves' }
@@ -21,12 +21,12 @@ export type StoredAs =
 const BLOCK_SIZE = { 8: 128, 4: 32 } as const
 
 const FLOATS: StoredAs = { kind: 'floats' }
+const HALVES: StoredAs = { kind: 'halves' }
 const ROWS: StoredAs = { kind: 'rows' }
 
 export function storedAs(plan: TensorPlan, precision: Precision): StoredAs {
   if (precision === 'fp32') return FLOATS
-  if (precision === 'fp16') return { kind: 'halves' }
-  if (plan.role === 'table') return { kind: 'halves' }
+  if (precision === 'fp16' || plan.role === 'table') return HALVES
   if (plan.role !== 'matrix' || staysFloat(plan)) return FLOATS
   if (precision === 'int8') return ROWS
   const bits = precision === 'int4' && !staysIn8Bits(plan) ? 4 : 8

@@ -1,7 +1,6 @@
 /** A checkpoint that was opened and found to be what its configuration says, before anything is written. */
 import { type Checkpoint, openCheckpoint, tensorBytes } from '../checkpoint/checkpoint.ts'
-import type { Modality } from '../modality.ts'
-import { inferConfig, type ModelConfig } from '../model/config.ts'
+import { type ConfigChoices, inferConfig, type ModelConfig } from '../model/config.ts'
 import type { TensorPlan } from '../model/tensor-plan.ts'
 import { checkTensors, planTensors } from '../model/tensors.ts'
 import { renameOldTensors } from './old-names.ts'
@@ -17,21 +16,14 @@ export interface Source {
   unusedTensors: string[]
 }
 
-export interface SourceOptions {
-  /** Side of the picture input; default: what the checkpoint was made for. */
-  imageSizePx?: number | undefined
-  /** Only these branches of it; default: all. */
-  branches?: readonly Modality[] | undefined
-}
-
 /**
  * The caller closes `checkpoint`.
  * @throws CheckpointError, ModelConfigError, TensorMismatchError
  */
-export async function openSource(path: string, options: SourceOptions = {}): Promise<Source> {
+export async function openSource(path: string, choices: ConfigChoices = {}): Promise<Source> {
   const checkpoint = renameOldTensors(await openCheckpoint(path))
   try {
-    const config = inferConfig(checkpoint.tensors.values(), checkpoint.cfg, options)
+    const config = inferConfig(checkpoint.tensors.values(), checkpoint.cfg, choices)
     const plan = planTensors(config)
     const unusedTensors = checkTensors(checkpoint.tensors.values(), plan, config)
     await checkStoredBuckets(checkpoint, config)

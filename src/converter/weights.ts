@@ -17,7 +17,7 @@ import type { Source } from './source.ts'
 interface Stored {
   tensor: Omit<ExternalTensor, 'location'>
   data: ArrayBufferView
-  scales?: { dims: readonly number[]; data: Float32Array }
+  scales?: Float32Array
 }
 
 /**
@@ -38,7 +38,7 @@ export async function writeWeights(
     const { tensor, data, scales } = encode(planned, planned.store(values), precision)
     const { blocks } = tensor
     weights.set(name, { ...(await writer.add(tensor.dtype, tensor.dims, bytesOf(data))), ...(blocks && { blocks }) })
-    if (scales) weights.set(scaleName(name), await writer.add('float32', scales.dims, bytesOf(scales.data)))
+    if (scales) weights.set(scaleName(name), await writer.add('float32', [scales.length], bytesOf(scales)))
     onTensor(tensorBytes(checkpoint.tensors.get(name)!))
   }
   if (config.image) {
@@ -72,24 +72,18 @@ function encode(plan: TensorPlan, values: Float32Array, precision: Precision): S
   const { role, storedShape } = plan
   const [rows, columns] = storedShape as [number, number]
   const dims = role === 'matrix' ? [columns, rows] : storedShape
-  const turned = <T extends Float32Array | Int8Array>(data: T): T =>
-    role === 'matrix' ? transpose(data, rows, columns) : data
-  if (as.kind === 'floats') return { tensor: { dtype: 'float32', dims }, data: turned(values) }
-  if (as.kind === 'halves') return { tensor: { dtype: 'float16', dims }, data: halves(plan.name, turned(values)) }
+  const turned = () => (role === 'matrix' ? transpose(values, rows, columns) : values)
+  if (as.kind === 'floats') return { tensor: { dtype: 'float32', dims }, data: turned() }
+  if (as.kind === 'halves') return { tensor: { dtype: 'float16', dims }, data: halves(plan.name, turned()) }
   if (as.kind === 'rows') {
-    const quantised = quantiseRows(values, rows)
-    const scales = { dims: role === 'matrix' ? [rows] : [rows, 1], data: quantised.scales }
-    return { tensor: { dtype: 'int8', dims }, data: turned(quantised.values), scales }
+    const { values: steps, scales } = quantiseRows(values, rows)
+    return { tensor: { dtype: 'int8', dims }, data: transpose(steps, rows, columns), scales }
   }
   const { bits, size } = as
   const blocks = { bits, size, columns }
-  const quantised = quantiseBlocks(values, blocks)
+  const { values: data, scales } = quantiseBlocks(values, blocks)
   const perRow = Math.ceil(columns / size)
-  return {
-    tensor: { dtype: 'uint8', dims: [rows, perRow, (size * bits) / 8], blocks },
-    data: quantised.values,
-    scales: { dims: [rows * perRow], data: quantised.scales },
-  }
+  return { tensor: { dtype: 'uint8', dims: [rows, perRow, (size * bits) / 8], blocks }, data, scales }
 }
 
 function halves(name: string, values: Float32Array): Uint16Array {

@@ -1,6 +1,6 @@
 /**
  * Pixels to the square that a graph of pictures takes, by the bundle's own preprocess graph, in a worker thread. A picture so
- * resized gives the same embedding bit for bit, as resizing it once more changes nothing (tests/encoder/picture-resizer.test.ts);
+ * resized gives the same embedding bit for bit, as resizing it once more changes nothing (tests/encoder/lambda-services.test.ts);
  * it is for encoder services that take no large requests.
  */
 import type { BundleManifest } from '../bundle/manifest.ts'

@@ -59,12 +59,8 @@ function blockProduct(g: GraphBuilder, x: Value, name: string): Value {
   })
 }
 
-/** Rows of the stored table `name` (V, D) at `ids` int64 (…) → float32 (…, D); only what is looked up is widened. */
+/** Rows of the stored table `name` (V, D), floats or halves, at `ids` int64 (…) → float32 (…, D); only what is looked up is widened. */
 export function tableRows(g: GraphBuilder, name: string, ids: Value): Value {
   const rows = g.op('Gather', [g.storedWeight(name), ids], { axis: 0 })
-  const { dtype } = g.stored(name)
-  if (dtype === 'float32') return rows
-  const widened = g.op('Cast', [rows], { to: DATA_TYPE.float32 })
-  if (dtype === 'float16') return widened
-  return g.op('Mul', [widened, g.op('Gather', [g.weight(scaleName(name)), ids], { axis: 0 })]) // scales (V, 1)
+  return g.stored(name).dtype === 'float32' ? rows : g.op('Cast', [rows], { to: DATA_TYPE.float32 })
 }

@@ -5,7 +5,7 @@
  *   plain    in its own shape, as floats
  *   matrix   `store` gives the rows (N, K) of a product x · Wᵀ. Stored turned, (K, N), as MatMul takes it, so that no runtime
  *            turns it; or in few bits (`onnx/quantise.ts`)
- *   table    rows (V, D) that are looked up; they may be stored in 8 bits
+ *   table    rows (V, D) that are looked up, and not multiplied: halves where matrices are in few bits
  */
 export type TensorRole = 'plain' | 'matrix' | 'table'
 

@@ -68,15 +68,21 @@ export class GraphBuilder {
 
   /** Adds a node with one output. */
   op(opType: string, inputs: readonly Value[], attributes: Record<string, AttributeInput> = {}): Value {
-    const name = this.#claim(this.#unique(`${this.#path}/${opType}`))
-    this.#nodes.push({ name, opType, inputs, outputs: [name], attributes: mapValues(attributes, toAttribute) })
-    return name
+    return this.#node({ opType }, inputs, attributes)
   }
 
   /** As `op`, of onnxruntime's own operators. */
   contrib(opType: string, inputs: readonly Value[], attributes: Record<string, AttributeInput> = {}): Value {
-    const name = this.op(opType, inputs, attributes)
-    this.#nodes.push({ ...this.#nodes.pop()!, domain: CONTRIB_DOMAIN })
+    return this.#node({ opType, domain: CONTRIB_DOMAIN }, inputs, attributes)
+  }
+
+  #node(
+    operator: Pick<Node, 'opType' | 'domain'>,
+    inputs: readonly Value[],
+    attributes: Record<string, AttributeInput>,
+  ): Value {
+    const name = this.#claim(this.#unique(`${this.#path}/${operator.opType}`))
+    this.#nodes.push({ name, ...operator, inputs, outputs: [name], attributes: mapValues(attributes, toAttribute) })
     return name
   }
 

@@ -12,9 +12,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { deadlineOf } from '../../deadline.ts'
 import { DomainError } from '../../errors.ts'
 import { Serial } from '../../serial.ts'
-import type { HeadInputs } from '../encoder.ts'
+import type { HeadInputs, Kind } from '../encoder.ts'
 import { bytesOf } from '../head-inputs.ts'
-import type { Kind } from './health.ts'
 import type { Replica } from './replica.ts'
 import type { Wake } from './wake.ts'
 import { encodeRequest, type Result } from './wire.ts'
@@ -49,6 +48,8 @@ export class Dispatcher {
   readonly #suspects = new Serial()
   /** Since when no replica could be asked, on the clock of `performance.now()`. */
   #downSinceMs: number | undefined
+  /** What every replica takes as one request. */
+  readonly maxRequestBytes: number
 
   /**
    * @param model hash of the bundle
@@ -59,11 +60,13 @@ export class Dispatcher {
     private readonly model: string,
     private readonly patienceMs: number,
     private readonly wake: Wake,
-  ) {}
+  ) {
+    this.maxRequestBytes = Math.min(...replicas.map(({ reach }) => reach.maxRequestBytes))
+  }
 
   /** Outcome of each sample, in order. Never rejects. */
   async run(jobs: readonly Job[]): Promise<Outcome[]> {
-    const parts = inRequests(jobs, Math.min(...this.replicas.map(({ reach }) => reach.maxRequestBytes)))
+    const parts = inRequests(jobs, this.maxRequestBytes)
     return (await Promise.all(parts.map((part) => this.#runTogether(part)))).flat()
   }
 

@@ -2,8 +2,6 @@
 import { DomainError } from '../../errors.ts'
 import type { Encoder, Kind } from '../encoder.ts'
 
-export type { Kind }
-
 /** `failing`: the latest work of this kind could not be done for a reason that is the encoder's own. */
 export interface KindHealth {
   state: 'ready' | 'failing'

@@ -10,14 +10,13 @@ import type { BundleManifest, InputSpecs } from '../../bundle/manifest.ts'
 import { DomainError } from '../../errors.ts'
 import type { Modality } from '../../modality.ts'
 import { Batcher } from '../batcher.ts'
-import type { EncoderInput, HeadInfo, HeadInputs, HeadOutput, ImageInput, OnBatch } from '../encoder.ts'
+import type { EncoderInput, HeadInfo, HeadInputs, HeadOutput, ImageInput, Kind, OnBatch } from '../encoder.ts'
 import { bytesOf, findHead, headsOf, orderInputs } from '../head-inputs.ts'
 import { checkInput, costOf } from '../input-limits.ts'
 import { MAX_BATCH, MAX_COST, MAX_HEAD_BYTES } from '../queue-bounds.ts'
 import type { ServicesEncoder } from '../text-fallback.ts'
 import { Turns } from '../turns.ts'
 import { Dispatcher, type Job } from './dispatcher.ts'
-import type { Kind } from './health.ts'
 import { Replica, type ReplicaOptions } from './replica.ts'
 import { Wake } from './wake.ts'
 import type { Result } from './wire.ts'
@@ -66,7 +65,6 @@ class RemoteEncoder implements ServicesEncoder {
   readonly #dispatcher: Dispatcher
   readonly #wake: Wake
   readonly #resizer: Resizer | undefined
-  readonly #maxBytes: number
   readonly #batchers: Record<Kind, Batcher<QueuedJob, number, Result>>
   #alone = 0
   #closed = false
@@ -82,7 +80,6 @@ class RemoteEncoder implements ServicesEncoder {
     this.#wake = new Wake(this.#replicas, wakeS, patienceMs)
     this.#dispatcher = new Dispatcher(this.#replicas, sha256, patienceMs, this.#wake)
     this.#resizer = resizer
-    this.#maxBytes = Math.min(...this.#replicas.map(({ reach }) => reach.maxRequestBytes))
     const slots = this.#replicas.reduce((sum, { reach }) => sum + reach.slots, 0)
     const batcher = (kind: Kind, maxBatch: number, maxCost: number) =>
       new Batcher<QueuedJob, number, Result>({
@@ -138,7 +135,7 @@ class RemoteEncoder implements ServicesEncoder {
 
   /** Pictures of a request that services would not take are resized here. */
   async #fitting<I extends HeadInputs>(inputs: I, { image }: InputSpecs): Promise<I> {
-    if (this.#resizer === undefined || bytesOf(Object.values(inputs)) <= this.#maxBytes) return inputs
+    if (this.#resizer === undefined || bytesOf(Object.values(inputs)) <= this.#dispatcher.maxRequestBytes) return inputs
     const fitting = Object.entries(inputs).map(async ([role, input]: [string, EncoderInput]) => [
       role,
       input.modality === 'image' ? await this.#resizer!.resize(input, image!.preprocessGraph) : input,

@@ -7,12 +7,12 @@
  */
 import { Pool } from 'undici'
 import { DomainError } from '../../errors.ts'
+import type { Kind } from '../encoder.ts'
 import { Breaker } from './breaker.ts'
-import type { Health, Kind } from './health.ts'
+import type { Health } from './health.ts'
 import { answerOf, misfit, NOBODY_BEHIND, refusalOf, throttled, unwell, wasReached } from './no-answer.ts'
 import { type Reach, reachOf } from './reach.ts'
-import { SECRET_HEADER } from './server-guards.ts'
-import { CONTENT_TYPE, decodeAnswer, errorOf, PATHS, type Result } from './wire.ts'
+import { CONTENT_TYPE, decodeAnswer, errorOf, PATHS, type Result, SECRET_HEADER } from './wire.ts'
 
 export interface ReplicaOptions {
   secret: string

@@ -3,7 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { DomainError } from '../../errors.ts'
 import type { Room } from '../../room.ts'
-import { type WireError, wireErrorOf } from './wire.ts'
+import { SECRET_HEADER, type WireError, wireErrorOf } from './wire.ts'
 
 /** A request that is refused as a whole. */
 export class Refusal extends Error {
@@ -16,8 +16,6 @@ export class Refusal extends Error {
 }
 
 const RETRY_AFTER_S = 1
-/** Bears the secret where `authorization` bears a signature. */
-export const SECRET_HEADER = 'x-encoder-secret'
 
 const sha256Of = (text: string): Buffer => createHash('sha256').update(text).digest()
 

@@ -12,6 +12,8 @@ import { frame, isCount, parseFrame, type Sections, WireFormatError } from './fr
 
 export const CONTENT_TYPE = 'application/vnd.onepeace.tensors'
 export const PATHS = { run: '/v1/run', health: '/v1/health' }
+/** Bears the secret where `authorization` bears a signature. */
+export const SECRET_HEADER = 'x-encoder-secret'
 
 /** What comes of a sample: an embedding, or what a head says. */
 export type Result = Float32Array | HeadOutput

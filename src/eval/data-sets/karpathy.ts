@@ -6,8 +6,9 @@
  */
 import { z } from 'zod'
 import { EvaluationError } from '../evaluation-error.ts'
-import type { Asked, DataSet, Retrieval } from './data-set.ts'
-import { firstOf, MediaFolder, readJson } from './files.ts'
+import { type Captioned, retrievalOf } from './captioned.ts'
+import type { Asked, DataSet } from './data-set.ts'
+import { firstOf, readJson } from './files.ts'
 
 const Karpathy = z.object({
   images: z.array(
@@ -23,15 +24,10 @@ async function read(file: string, dir: string, split: string): Promise<Asked> {
   const { images } = await readJson(await firstOf(dir, file), Karpathy)
   const own = images.filter((image) => image.split === split)
   if (own.length === 0) throw new EvaluationError(`${file} has no picture of the split '${split}'.`)
-  const folder = await MediaFolder.open(dir, 'image')
-  const exam: Retrieval = { task: 'retrieval', kind: 'image', media: [], texts: [] }
-  for (const { filename, sentences } of own) {
-    const path = folder.find(filename)
-    if (path === undefined) continue
-    const of = exam.media.push(path) - 1
-    exam.texts.push(...sentences.map(({ raw }) => ({ text: raw.trim(), of })))
-  }
-  return { exam, missing: folder.missing }
+  const captioned = own.map(({ filename, sentences }): Captioned => {
+    return { names: [filename], texts: sentences.map(({ raw }) => raw.trim()) }
+  })
+  return retrievalOf(dir, 'image', captioned)
 }
 
 export const COCO: DataSet = {

@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path'
 import { EvaluationError } from '../evaluation-error.ts'
-import type { Asked, Classification, DataSet, Tagging } from './data-set.ts'
+import type { Asked, Classes, Classification, DataSet, Tagging } from './data-set.ts'
 import { firstOf, inWords, MediaFolder, readCsv } from './files.ts'
 
 /** The reference's sentence (spec §10). */
@@ -19,18 +19,8 @@ async function readEsc50(dir: string, split: string): Promise<Asked> {
   if (own.length === 0) throw new EvaluationError(`esc50.csv has no sound of the split '${split}'.`)
   const labels: string[] = []
   for (const { target, category } of rows) labels[Number(target)] ??= inWords(category)
-  const folder = await MediaFolder.open(dir, 'audio')
-  const media = own.flatMap(({ filename, target }) => {
-    const path = folder.find(filename)
-    return path === undefined ? [] : [{ path, label: Number(target) }]
-  })
-  const exam: Classification = {
-    task: 'classification',
-    kind: 'audio',
-    media,
-    classes: { labels, template: TEMPLATE, isOrdered: true },
-  }
-  return { exam, missing: folder.missing }
+  const sounds = own.map(({ filename, target }): Labelled => ({ names: [filename], label: Number(target) }))
+  return classificationOf(dir, sounds, { labels, template: TEMPLATE, isOrdered: true })
 }
 
 async function readVggSound(dir: string, split: string): Promise<Asked> {
@@ -40,17 +30,25 @@ async function readVggSound(dir: string, split: string): Promise<Asked> {
   if (own.length === 0) throw new EvaluationError(`vggsound.csv has no clip of the split '${split}'.`)
   const labels = [...new Set(rows.map(({ label }) => label))].sort()
   const numbers = new Map(labels.map((label, i) => [label, i]))
-  const folder = await MediaFolder.open(dir, 'audio')
-  const media = own.flatMap(({ id, start, label }) => {
-    const found = folder.find(`${id}_${start.padStart(6, '0')}`, `${id}_${start}`, id)
-    return found === undefined ? [] : [{ path: found, label: numbers.get(label)! }]
+  const sounds = own.map(({ id, start, label }): Labelled => {
+    return { names: [`${id}_${start.padStart(6, '0')}`, `${id}_${start}`, id], label: numbers.get(label)! }
   })
-  const exam: Classification = {
-    task: 'classification',
-    kind: 'audio',
-    media,
-    classes: { labels, template: TEMPLATE, isOrdered: false },
-  }
+  return classificationOf(dir, sounds, { labels, template: TEMPLATE, isOrdered: false })
+}
+
+interface Labelled {
+  /** As `MediaFolder.find` takes them. */
+  names: [string, ...string[]]
+  label: number
+}
+
+async function classificationOf(dir: string, sounds: readonly Labelled[], classes: Classes): Promise<Asked> {
+  const folder = await MediaFolder.open(dir, 'audio')
+  const media = sounds.flatMap(({ names, label }) => {
+    const path = folder.find(...names)
+    return path === undefined ? [] : [{ path, label }]
+  })
+  const exam: Classification = { task: 'classification', kind: 'audio', media, classes }
   return { exam, missing: folder.missing }
 }
 

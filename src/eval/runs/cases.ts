@@ -1,9 +1,8 @@
 /** Questions with one right answer among several, and phrases with one right box: the share that the model's heads get right. */
 import { fileAt } from 'onepeace-client/node'
 import type { Choice, Grounding } from '../data-sets/data-set.ts'
-import { EvaluationError } from '../evaluation-error.ts'
 import { type Box, boxIou, mean } from '../metrics.ts'
-import { collect, fileKey, type Run } from './collect.ts'
+import { assertAny, collect, fileKey, type Run } from './collect.ts'
 import { type ResultRow, shareRow } from './result.ts'
 
 /** Phrases of one picture that are asked at once. */
@@ -82,8 +81,4 @@ function requestsOf(cases: Grounding['cases']): PictureRequest[] {
     request.boxes.push(box)
   }
   return requests
-}
-
-function assertAny(count: number): void {
-  if (count === 0) throw new EvaluationError('No file could be read; there is nothing to measure.')
 }

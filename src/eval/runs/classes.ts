@@ -6,7 +6,7 @@ import { fileAt } from 'onepeace-client/node'
 import type { Classes, Classification, Tagging } from '../data-sets/data-set.ts'
 import { EvaluationError } from '../evaluation-error.ts'
 import { averagePrecision, dot, mean } from '../metrics.ts'
-import { collect, embedFiles, embedTexts, fileKey, type Run } from './collect.ts'
+import { assertAny, collect, embedFiles, embedTexts, fileKey, type Run } from './collect.ts'
 import { type ResultRow, shareRow } from './result.ts'
 
 const TOP = 5
@@ -52,9 +52,7 @@ function rankOf(scores: readonly number[], right: number): number {
 /** Of each file a score for each label. */
 async function scoresOf(paths: readonly string[], classes: Classes, run: Run): Promise<(number[] | undefined)[]> {
   const scores = await (run.head === undefined ? zeroShot(paths, classes, run) : byHead(paths, classes, run.head, run))
-  if (scores.every((each) => each === undefined)) {
-    throw new EvaluationError('No file could be read; there is nothing to measure.')
-  }
+  assertAny(scores.filter((each) => each !== undefined).length)
   return scores
 }
 

@@ -114,6 +114,11 @@ async function inTurns<T>(items: readonly T[], run: Run, work: (item: T) => Prom
   if (fault) throw fault.reason
 }
 
+/** @param count of what was read @throws EvaluationError where it is nothing */
+export function assertAny(count: number): void {
+  if (count === 0) throw new EvaluationError('No file could be read; there is nothing to measure.')
+}
+
 /** Unit vectors of files. */
 export async function embedFiles(run: Run, paths: readonly string[]): Promise<(Float32Array | undefined)[]> {
   return vectors(run, {

@@ -1,8 +1,7 @@
 /** Retrieval both ways: R@1, R@5, R@10 of media by texts and of texts by media, as the reference counts them (spec §14). */
 import type { Retrieval } from '../data-sets/data-set.ts'
-import { EvaluationError } from '../evaluation-error.ts'
 import { chanceOfHit } from '../metrics.ts'
-import { embedFiles, embedTexts, type Run } from './collect.ts'
+import { assertAny, embedFiles, embedTexts, type Run } from './collect.ts'
 import { crossRanks } from './ranking.ts'
 import { type ResultRow, shareRow } from './result.ts'
 
@@ -13,7 +12,7 @@ export async function retrievalRows(exam: Retrieval, run: Run): Promise<ResultRo
   const found = await embedFiles(run, exam.media)
   const place = new Map([...found.keys()].filter((i) => found[i]).map((i, at) => [i, at]))
   const texts = exam.texts.filter(({ of }) => place.has(of))
-  if (texts.length === 0) throw new EvaluationError('No file could be read; there is nothing to measure.')
+  assertAny(texts.length)
   const media = found.filter((vector) => vector !== undefined)
   const of = texts.map((text) => place.get(text.of)!)
   const said = await embedTexts(
