@@ -1,6 +1,6 @@
 /**
  * What does each precision of a model change, and what does it cost? Converts a checkpoint at every precision and embeds the same
- * pictures, sounds and texts (files to embedding, as the service does it), interleaved.
+ * pictures, sounds and texts (files to embedding, as the service does it), one precision after the other.
  *
  *   node bench/fidelity.mjs CHECKPOINT BPE_FOLDER [--precisions fp32,fp16,int8,int8-block,int4] [--json FILE] [--report docs/precision.md]
  *                           [--retrieval] [--smoke]
@@ -81,7 +81,7 @@ try {
     const served = Object.fromEntries(
       Object.entries(items).filter(([modality]) => manifest.modalities.includes(modality)),
     )
-    const model = await openModel(loadConfig({ model: outDir }, { ...process.env, ONEPEACE_CACHE_MB: '0' }))
+    const model = await openModel(loadConfig({ model: outDir }, { ...process.env, ONEPEACE_CACHE_BYTES: '0' }))
     try {
       await embedAll(
         model.content,

@@ -45,7 +45,7 @@ export const SHAPES = {
 }
 
 /** The configuration of a shape with these branches. */
-export function shapeConfig(name, modalities = ['text', 'image', 'audio']) {
+function shapeConfig(name, modalities = ['text', 'image', 'audio']) {
   const { trunk, ...branches } = SHAPES[name]
   const chosen = modalities.map((modality) => [modality, { ...branches[modality], typeEmbedding: false }])
   return { ...trunk, modalities, relPosTables: 1, ...Object.fromEntries(chosen) }

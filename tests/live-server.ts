@@ -1,12 +1,10 @@
 /** `onepeace serve` as a process on a free port, with the default model and an empty data folder. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-
-const PROGRAM = fileURLToPath(new URL('../bin/onepeace.js', import.meta.url))
+import { PROGRAM } from './command-line.ts'
+import { addressOf, end } from './processes.ts'
 
 export interface LiveServer {
   url: string
@@ -21,7 +19,7 @@ export interface LiveServer {
 export async function startServer(
   args: readonly string[] = [],
   env: NodeJS.ProcessEnv = {},
-  ready = ADDRESS,
+  ready?: RegExp,
 ): Promise<LiveServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'onepeace-live-'))
   const child = spawn(process.execPath, [PROGRAM, 'serve', '--port', '0', '--data', dataDir, ...args], {
@@ -29,23 +27,8 @@ export async function startServer(
     env: { ...process.env, ...env },
   })
   const stop = async () => {
-    if (child.exitCode === null) {
-      const ended = once(child, 'exit')
-      child.kill('SIGTERM')
-      await ended
-    }
+    await end(child, 'SIGTERM')
     await rm(dataDir, { recursive: true, force: true })
   }
   return { url: await addressOf(child, ready), dataDir, stop }
-}
-
-const ADDRESS = /http:\/\/[\d.:]+/
-
-async function addressOf(child: ChildProcess, ready: RegExp): Promise<string> {
-  let said = ''
-  for await (const chunk of child.stdout!) {
-    said += chunk
-    if (ready.test(said)) return ADDRESS.exec(said)![0]
-  }
-  throw new Error(`The service did not start: ${said}`)
 }

@@ -1,10 +1,9 @@
 /** A real Redis on a free port, with its data in a temporary folder, where this machine has one (Debian: `redis-server`). */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { end, freePort } from './processes.ts'
 
 export const HAS_REDIS = (() => {
   try {
@@ -42,28 +41,14 @@ export async function startRedis(): Promise<RedisServer> {
     }
     if (!said.includes('Ready to accept connections')) throw new Error(`Redis did not start: ${said}`)
   }
-  const end = async (signal: NodeJS.Signals) => {
-    if (child.exitCode !== null || child.signalCode !== null) return
-    const ended = once(child, 'exit')
-    child.kill(signal)
-    await ended
-  }
   await start()
   return {
     url: `redis://127.0.0.1:${port}`,
     start,
-    kill: () => end('SIGKILL'),
+    kill: () => end(child, 'SIGKILL'),
     stop: async () => {
-      await end('SIGKILL')
+      await end(child, 'SIGKILL')
       await rm(dir, { recursive: true, force: true })
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
 }

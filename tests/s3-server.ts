@@ -3,14 +3,13 @@
  * `versitygw` (Go; checks signatures, as AWS does) or `moto_server` (Python; does not). Tests that need one skip, aloud, without.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
+import { end, freePort } from './processes.ts'
 
 export const S3_SERVER = process.env.ONEPEACE_S3_SERVER || onPath('versitygw') || onPath('moto_server')
 export const CHECKS_SIGNATURES = basename(S3_SERVER ?? '') === 'versitygw'
@@ -44,10 +43,7 @@ export async function startS3Server(): Promise<S3Server> {
     await makeBucket(endpoint)
   }
   const stop = async () => {
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const ended = once(child, 'exit')
-    child.kill('SIGKILL')
-    await ended
+    if (child !== undefined) await end(child, 'SIGKILL')
   }
   await start()
   return {
@@ -103,13 +99,4 @@ async function makeBucket(endpoint: string): Promise<void> {
     if (!error.name.startsWith('BucketAlready')) throw error
   })
   client.destroy()
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -70,7 +70,7 @@ export function storeFor(inputs, items, quantization) {
   }
 }
 
-export const monthHours = 730
+const monthHours = 730
 
 /** A month of N items with `queries` searches by words: money by part. */
 export function monthlyDollars(inputs, items, quantization, kind, queries) {

@@ -17,7 +17,7 @@ import { SearchView } from './views/search.tsx'
 import { contentOfFile, contentOfItem, useSearch } from './views/use-search.ts'
 import { useUploads } from './views/use-uploads.ts'
 
-export const VIEW_NAMES: Record<View, string> = { search: 'Search', look: 'Look closer', add: 'Add', map: 'Map' }
+const VIEW_NAMES: Record<View, string> = { search: 'Search', look: 'Look closer', add: 'Add', map: 'Map' }
 
 export function App() {
   const [route, go] = useRoute()

@@ -9,6 +9,7 @@ import { EncoderServer } from '../../src/encoder/remote/encoder-server.ts'
 import { openRemoteEncoder, type RemoteEncoderOptions } from '../../src/encoder/remote/remote-encoder.ts'
 import type { ServicesEncoder } from '../../src/encoder/text-fallback.ts'
 import { DomainError } from '../../src/errors.ts'
+import { freePort } from '../processes.ts'
 
 const SECRET = 'a-secret-of-the-tests'
 const SHA256 = 'a'.repeat(64)
@@ -38,15 +39,6 @@ async function serviceOn(port: number, secret = SECRET, opened: Promise<void> = 
   const address = await server.listen(port, '127.0.0.1')
   cleanups.push(() => server.close())
   return address.port
-}
-
-/** A port that nothing listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 function clientOf(port: number, options: Partial<RemoteEncoderOptions> = {}): ServicesEncoder {

@@ -177,7 +177,7 @@ function ref(ann_id: number, image_id: number, split: string, ...sents: string[]
 
 const list = (items: Buffer[]) => Buffer.concat([op.emptyList, ...items.flatMap((item) => [item, op.append])])
 
-export const INSTANCES = JSON.stringify({
+const INSTANCES = JSON.stringify({
   images: [
     { id: 581857, file_name: 'COCO_train2014_000000581857.png', height: 128, width: 128 },
     { id: 581921, file_name: 'COCO_train2014_000000581921.png', height: 128, width: 128 },

@@ -4,12 +4,11 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openBundle, verifyHashes } from '../../src/bundle/open.ts'
+import { PROGRAM } from '../command-line.ts'
 import { TINY, tinyTensors, writeSafetensors, writeTinyBpe } from '../tiny-checkpoint.ts'
 
-const executable = fileURLToPath(new URL('../../bin/onepeace.js', import.meta.url))
 /** Large enough to be at work for a while. */
 const CONFIG = { ...TINY, layers: 40, embedDim: 128, ffnEmbedDim: 512, image: { ...TINY.image!, stemChannels: 32 } }
 
@@ -25,7 +24,7 @@ const bundles = async () => (await readdir(dir)).filter((name) => name.startsWit
 
 function convert() {
   const args = ['convert', join(dir, 'checkpoint.safetensors'), '--bpe', join(dir, 'bpe'), '--out', join(dir, 'bundle')]
-  return spawn(process.execPath, [executable, ...args, '--precision', 'int8'], { stdio: 'ignore' })
+  return spawn(process.execPath, [PROGRAM, ...args, '--precision', 'int8'], { stdio: 'ignore' })
 }
 
 it('a conversion that is killed leaves no bundle under its name, and the next one makes it whole and tidies up', async () => {

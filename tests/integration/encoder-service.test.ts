@@ -6,13 +6,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { convertCheckpoint } from '../../src/converter/convert.ts'
 import { png } from '../api/pictures.ts'
+import { PROGRAM } from '../command-line.ts'
 import { tinyTensors, writeSafetensors, writeTinyBpe } from '../tiny-checkpoint.ts'
 
-const PROGRAM = fileURLToPath(new URL('../../bin/onepeace.js', import.meta.url))
 const SECRET = 'a-secret-of-the-tests'
 let dir: string
 let model: string

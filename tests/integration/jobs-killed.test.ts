@@ -11,6 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Schemas } from '../../src/http/openapi.ts'
 import { startOnepeace } from '../command-line.ts'
+import { addressOf, end } from '../processes.ts'
 import { type QdrantStub, startQdrantStub } from '../qdrant-stub/server.ts'
 import { HAS_REDIS, type RedisServer, startRedis } from '../redis-server.ts'
 import { writeTinyBundle } from '../tiny-bundle.ts'
@@ -38,20 +39,7 @@ function run(args: string[], env: NodeJS.ProcessEnv): ChildProcess {
 
 async function kill(child: ChildProcess): Promise<void> {
   started.delete(child)
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const ended = once(child, 'exit')
-  child.kill('SIGKILL')
-  await ended
-}
-
-async function urlOf(child: ChildProcess): Promise<string> {
-  let said = ''
-  for await (const chunk of child.stdout!) {
-    said += chunk
-    const url = /http:\/\/[\d.:]+/.exec(said)?.[0]
-    if (url) return url
-  }
-  throw new Error(`The service did not start: ${said}`)
+  await end(child, 'SIGKILL')
 }
 
 const LINES = 1000
@@ -85,7 +73,7 @@ async function assertEachOnce(url: string, { id }: Job): Promise<void> {
 it('loses no line and keeps none twice where the one process is killed that does everything', async () => {
   const start = () => run(['serve', '--port', '0', '--data', join(dir, 'one')], {})
   let child = start()
-  let url = await urlOf(child)
+  let url = await addressOf(child)
   await send(url, '/v1/collections', '{"name":"c"}', 'application/json')
   const job = await send(url, '/v1/collections/c/imports', lines, 'application/x-ndjson')
   let midway = 0
@@ -93,7 +81,7 @@ it('loses no line and keeps none twice where the one process is killed that does
     await pause(150 + 100 * deaths)
     await kill(child)
     child = start()
-    url = await urlOf(child)
+    url = await addressOf(child)
     if ((await jobAt(url, job.id)).state === 'running') midway++
   }
   expect(midway).toBeGreaterThan(0)
@@ -112,7 +100,7 @@ describe.runIf(HAS_REDIS)('a fleet', () => {
     qdrant = await startQdrantStub()
     env = { QUEUE_URL: redis.url, QDRANT_URL: qdrant.url, MEDIA_URL: `file://${join(dir, 'media')}` }
     api = run(['serve', '--port', '0'], env)
-    url = await urlOf(api)
+    url = await addressOf(api)
     await send(url, '/v1/collections', '{"name":"c"}', 'application/json')
   })
   afterAll(async () => {

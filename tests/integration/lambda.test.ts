@@ -14,9 +14,9 @@ import { bundleHash, openBundle } from '../../src/bundle/open.ts'
 import { CONTENT_TYPE, decodeAnswer, encodeRequest } from '../../src/encoder/remote/wire.ts'
 import type { HttpEvent, HttpResult } from '../../src/lambda/http-event.ts'
 import { png } from '../api/pictures.ts'
+import { PROGRAM } from '../command-line.ts'
 import { type FakeRuntime, startRuntime } from '../lambda-runtime.ts'
 
-const PROGRAM = fileURLToPath(new URL('../../bin/onepeace.js', import.meta.url))
 const NANO = fileURLToPath(new URL('../../models/onepeace-nano', import.meta.url))
 const SECRET = 'a-secret-of-the-tests'
 

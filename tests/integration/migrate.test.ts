@@ -5,16 +5,15 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { connect } from '@lancedb/lancedb'
 import { Schema } from 'apache-arrow'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openDataDir } from '../../src/commands/data-dir.ts'
 import { LanceVectorStore } from '../../src/vectors/lancedb.ts'
 import { rowsOf, schemaOf } from '../../src/vectors/rows.ts'
+import { PROGRAM } from '../command-line.ts'
 import { textItem, unit } from '../contract/vector-store.ts'
 
-const PROGRAM = fileURLToPath(new URL('../../bin/onepeace.js', import.meta.url))
 const ROWS = 40_000
 let dir: string
 let vectorsDir: string

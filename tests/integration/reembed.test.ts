@@ -6,15 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { convertCheckpoint } from '../../src/converter/convert.ts'
 import { form, wav } from '../api/harness.ts'
 import { png } from '../api/pictures.ts'
+import { PROGRAM } from '../command-line.ts'
 import { type QdrantStub, startQdrantStub } from '../qdrant-stub/server.ts'
 import { tinyTensors, writeSafetensors, writeTinyBpe } from '../tiny-checkpoint.ts'
 
-const PROGRAM = fileURLToPath(new URL('../../bin/onepeace.js', import.meta.url))
 const TEXTS = 100
 let dir: string
 let stub: QdrantStub

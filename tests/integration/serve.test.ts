@@ -7,14 +7,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { convertCheckpoint } from '../../src/converter/convert.ts'
 import { form, wav } from '../api/harness.ts'
 import { png } from '../api/pictures.ts'
+import { PROGRAM } from '../command-line.ts'
+import { addressOf } from '../processes.ts'
 import { tinyTensors, writeSafetensors, writeTinyBpe } from '../tiny-checkpoint.ts'
 
-const PROGRAM = fileURLToPath(new URL('../../bin/onepeace.js', import.meta.url))
 let dir: string
 let model: string
 const started: ChildProcess[] = []
@@ -43,13 +43,7 @@ function run(...args: string[]) {
 /** The service, once it says where it listens. From then on nobody reads its output: the pipe is closed. */
 async function start(dataDir: string, ...more: string[]): Promise<{ child: ChildProcess; url: string }> {
   const child = run('--model', model, '--data', dataDir, ...more)
-  let said = ''
-  for await (const chunk of child.stdout) {
-    said += chunk
-    const url = /http:\/\/[\d.:]+/.exec(said)?.[0]
-    if (url) return { child, url }
-  }
-  throw new Error(`It did not start: ${said}`)
+  return { child, url: await addressOf(child) }
 }
 
 /** What it says when it refuses to start. */

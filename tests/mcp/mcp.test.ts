@@ -2,16 +2,15 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { type CallToolResult, Client } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import sharp from 'sharp'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { PROGRAM } from '../command-line.ts'
 import { type LiveServer, startServer } from '../live-server.ts'
 import { writeSampleMedia } from '../sample-media.ts'
 import { writeTinyBundle } from '../tiny-bundle.ts'
 
-const PROGRAM = fileURLToPath(new URL('../../bin/onepeace.js', import.meta.url))
 let server: LiveServer
 let dir: string
 let allowed: string

@@ -22,7 +22,7 @@ export interface SearchOptions {
   ground: boolean
 }
 
-export const WEIGHT_STEP = 0.5
+const WEIGHT_STEP = 0.5
 export const MAX_WEIGHT = 3
 
 /** One step up or down, within bounds. */

@@ -81,7 +81,7 @@ function Score({ score, best }: { score: number; best: number }) {
   const share = Math.max(0, Math.min(1, score / Math.max(best, Number.MIN_VALUE)))
   return (
     <span class="score" title="Cosine of query and item">
-      <span class="bar" style={{ '--share': share }} />
+      <span class="gauge" style={{ '--share': share }} />
       {score.toFixed(3)}
     </span>
   )

@@ -202,7 +202,7 @@ function Browse({ search, actions }: { search: Search; actions: ItemActions }) {
   return (
     <section aria-label="All items" aria-busy={asking.state === 'busy'}>
       {collection === 'samples' && (
-        <div class="row examples">
+        <div class="row">
           <span class="small muted">Try</span>
           {EXAMPLES.map(([words, kinds]) => (
             <button key={words} type="button" class="example" onClick={() => search.example(words, kinds)}>
