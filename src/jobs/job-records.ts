@@ -54,12 +54,10 @@ export interface PartOutcome {
 
 export type EndState = 'completed' | 'failed' | 'cancelled'
 
-export interface JobEnd {
+export interface JobEnd extends LineCounts {
   state: EndState
   /** ISO 8601, UTC. */
   at: string
-  succeeded: number
-  failed: number
 }
 
 export interface Part {
@@ -80,10 +78,14 @@ export interface Trying {
   tries: number
 }
 
-interface DonePart {
-  part: number
+/** Lines by how they ended. */
+export interface LineCounts {
   succeeded: number
   failed: number
+}
+
+interface DonePart extends LineCounts {
+  part: number
   key: string
 }
 
@@ -277,6 +279,16 @@ const folderOf = ({ tenant, id }: OpenJob): string => `progress/${tenant}/${id}/
 const doneFolderOf = (job: OpenJob): string => `${folderOf(job)}done/`
 const openKey = ({ tenant, id }: OpenJob): string => `open/${tenant}.${id}`
 const partKey = (source: string, part: number): string => `sources/${source}/${numbered(part)}`
+
+/** Of several parts together. */
+export function sumOf(parts: readonly LineCounts[]): LineCounts {
+  const sum = { succeeded: 0, failed: 0 }
+  for (const { succeeded, failed } of parts) {
+    sum.succeeded += succeeded
+    sum.failed += failed
+  }
+  return sum
+}
 
 /** As text that sorts as the number does. */
 function numbered(part: number): string {
