@@ -107,7 +107,7 @@ export class JobService {
   async create(
     kind: JobKind,
     { source, parts, lines }: Staged,
-    { collection }: { collection?: string } = {},
+    { collection }: { collection?: string | undefined } = {},
     { id, createdAt, isRepeat }: Attempt = newAttempt(),
   ): Promise<Job> {
     const { records, queue, tenant } = this.#deps
