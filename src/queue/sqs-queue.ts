@@ -19,7 +19,7 @@ import {
 import { DomainError } from '../errors.ts'
 import {
   type Consumer,
-  neverFinished,
+  handled,
   pauseAfter,
   type Queue,
   type QueueDepth,
@@ -129,20 +129,12 @@ export class SqsQueue implements Queue {
 
   async #settle(receipt: string, message: string, attempt: number, work: Work, signal: AbortSignal): Promise<void> {
     const { maxAttempts, redrive } = await this.#bounds()
-    let reason: unknown = neverFinished(maxAttempts)
-    try {
-      if (attempt <= maxAttempts) {
-        await work.handle(message, attempt, signal)
-        return await this.#delete(receipt)
-      }
-    } catch (error) {
-      if (signal.aborted) return await this.#hide(receipt, 0)
-      work.onError(error)
-      if (attempt < maxAttempts) {
-        return await this.#hide(receipt, Math.ceil(pauseAfter(attempt, this.#options.firstPauseMs) / 1000))
-      }
-      reason = error
-    }
+    const ended = await handled(work, { message, attempt, maxAttempts }, signal)
+    if (ended.outcome === 'done') return this.#delete(receipt)
+    const { outcome, reason } = ended
+    if (outcome === 'stopped') return this.#hide(receipt, 0)
+    if (outcome === 'again')
+      return this.#hide(receipt, Math.ceil(pauseAfter(attempt, this.#options.firstPauseMs) / 1000))
     if (!(await this.#recorded(() => work.onParked(message, reason), work, signal))) return
     if (redrive === undefined) await this.#delete(receipt)
     else await this.#hide(receipt, 0)
