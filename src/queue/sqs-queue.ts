@@ -6,6 +6,7 @@
  * more than its `maxReceiveCount`, whereupon SQS moves it there. Without one, it is deleted once its end is recorded.
  * The only file that imports the SQS client. Region and credentials come from the environment, as for every AWS client.
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import {
   ChangeMessageVisibilityCommand,
   DeleteMessageCommand,
@@ -226,14 +227,9 @@ function regionIn(hostname: string): string | undefined {
   return /^sqs[.-]([a-z]{2}(?:-[a-z]+)+-\d)\./.exec(hostname)?.[1]
 }
 
-function paused(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer)
-      resolve()
-    })
-  })
+/** Shorter if it is stopped. */
+async function paused(ms: number, signal: AbortSignal): Promise<void> {
+  await pause(ms, undefined, { signal }).catch(() => undefined)
 }
 
 async function reached<T>(answer: Promise<T>): Promise<T> {
