@@ -197,10 +197,9 @@ export class JobRecords {
     return this.#get(`${folderOf(job)}result`)
   }
 
-  /** The end, after which it is no longer open, and what it was made of is gone. */
+  /** The end, after which it is no longer open, and what it was made of is gone. Of several ends the first stays. */
   async end(job: JobRequest, end: JobEnd): Promise<void> {
-    const key = `${folderOf(job)}end`
-    if ((await this.#read(key)) === undefined) await this.#put(key, end)
+    await told(UNWRITTEN, this.#objects.create(`${folderOf(job)}end`, JSON.stringify(end)))
     await this.close(job)
   }
 
@@ -236,7 +235,7 @@ export class JobRecords {
   }
 
   #write(key: string, bytes: Uint8Array | string): Promise<void> {
-    return told('The record of a job could not be written', this.#objects.put(key, bytes))
+    return told(UNWRITTEN, this.#objects.put(key, bytes))
   }
 
   #read(key: string): Promise<Buffer | undefined> {
@@ -263,6 +262,7 @@ export class JobRecords {
 }
 
 const NEWLINE = 0x0a
+const UNWRITTEN = 'The record of a job could not be written'
 
 function linesIn(bytes: Buffer): Buffer[] {
   const lines: Buffer[] = []
