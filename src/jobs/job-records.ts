@@ -13,6 +13,7 @@
  * A part's outcome has its counts in its name: a listing tells how far a job is. Should a part be done twice, at once even, the first by
  * name counts, for everyone who looks.
  */
+import { Gate } from '../gate.ts'
 import { type ObjectStore, told } from '../objects/object-store.ts'
 
 export type JobKind = 'import' | 'embeddings' | 'item'
@@ -247,7 +248,8 @@ export class JobRecords {
   }
 
   async #deleteAll(prefix: string): Promise<void> {
-    for (const key of await this.#keys(prefix)) await this.#delete(key)
+    const gate = new Gate(DELETES_AT_ONCE)
+    await Promise.all((await this.#keys(prefix)).map((key) => gate.run(() => this.#delete(key))))
   }
 
   /** In code point order. */
@@ -262,6 +264,8 @@ export class JobRecords {
 }
 
 const NEWLINE = 0x0a
+/** In a bucket each takes a round trip, and a job of a million lines has thousands of parts. */
+const DELETES_AT_ONCE = 16
 const UNWRITTEN = 'The record of a job could not be written'
 
 function linesIn(bytes: Buffer): Buffer[] {
