@@ -15,6 +15,11 @@ export type MediaLocation =
     }
   | { kind: 'folder'; dir: string }
 
+/** As an operator is told of it. */
+export function placeOf(location: MediaLocation): string {
+  return location.kind === 's3' ? `the bucket ${location.bucket}` : location.dir
+}
+
 /** S3's own rules, without the dots that TLS does not like. */
 const BUCKET = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/
 const PREFIX = /^(?:[A-Za-z0-9_-][A-Za-z0-9._-]*(?:\/|$))*$/

@@ -7,6 +7,7 @@ import { keysFinding, portFinding } from '../doctor/access.ts'
 import { type Finding, fail, ok } from '../doctor/finding.ts'
 import { cpuFinding, diskFinding, memoryFinding, nodeFinding, readCpuinfo } from '../doctor/machine.ts'
 import { qdrantFinding } from '../doctor/qdrant.ts'
+import { placeOf } from '../media-location.ts'
 import { printJson } from '../terminal/print.ts'
 import { asBytes } from '../terminal/table.ts'
 import { inspectDataDir } from './data-dir.ts'
@@ -69,11 +70,10 @@ async function folderFinding(dir: string): Promise<Finding> {
 }
 
 async function mediaFinding(media: NonNullable<Config['media']>): Promise<Finding> {
-  const place = media.kind === 's3' ? `the bucket ${media.bucket}` : media.dir
   try {
     if (media.kind === 'folder') await access(media.dir, constants.W_OK)
     else await (await sharedFiles(media)).blobs.ready()
-    return ok('originals', `in ${place}, with those of other services`)
+    return ok('originals', `in ${placeOf(media)}, with those of other services`)
   } catch (error) {
     return fail('originals', (error as Error).message, 'Mend MEDIA_URL, or what it names.')
   }

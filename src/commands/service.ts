@@ -5,6 +5,7 @@ import type { KeyRing } from '../auth/key-ring.ts'
 import type { Config } from '../config.ts'
 import { buildApp } from '../http/app.ts'
 import type { Metrics } from '../http/metrics.ts'
+import { placeOf } from '../media-location.ts'
 import { openServices } from './compose.ts'
 import { listenAt, type Place, stopOnSignal, urlOf } from './listening.ts'
 import { placesOf, takeEvents } from './on-lambda.ts'
@@ -50,8 +51,7 @@ export async function runService(config: Config, { keys, metrics, opened, sample
 
 function whereDataLies({ dataDir, qdrantUrl, media }: Config): string {
   if (media === undefined) return `data in ${dataDir}`
-  const originals = media.kind === 's3' ? `the bucket ${media.bucket}` : media.dir
-  return `${qdrantUrl === undefined ? `vectors in ${dataDir}` : 'vectors in Qdrant'}, originals in ${originals}`
+  return `${qdrantUrl === undefined ? `vectors in ${dataDir}` : 'vectors in Qdrant'}, originals in ${placeOf(media)}`
 }
 
 /** @returns where it is reached */

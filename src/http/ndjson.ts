@@ -3,6 +3,8 @@
  * results keep the order of the lines.
  */
 
+export const NDJSON = 'application/x-ndjson'
+
 /** A line without its end, or `undefined` for one that was longer than allowed (its bytes are not kept). */
 export type Line = Uint8Array | undefined
 

@@ -27,10 +27,7 @@ export async function takeJob(
   try {
     const { answer, isReplay } = await writeOnce.run(key, async (attempt) => {
       isTaken = true
-      return jobBody(
-        await jobs.create(kind, staged, { ...(collection !== undefined && { collection }) }, attempt),
-        request,
-      )
+      return jobBody(await jobs.create(kind, staged, { collection }, attempt), request)
     })
     return markReplay(reply, isReplay).code(202).header('location', jobPath(answer.id)).send(answer)
   } finally {

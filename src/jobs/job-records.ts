@@ -13,6 +13,7 @@
  * A part's outcome has its counts in its name: a listing tells how far a job is. Should a part be done twice, at once even, the first by
  * name counts, for everyone who looks.
  */
+import { Gate } from '../gate.ts'
 import { type ObjectStore, told } from '../objects/object-store.ts'
 
 export type JobKind = 'import' | 'embeddings' | 'item'
@@ -54,12 +55,10 @@ export interface PartOutcome {
 
 export type EndState = 'completed' | 'failed' | 'cancelled'
 
-export interface JobEnd {
+export interface JobEnd extends LineCounts {
   state: EndState
   /** ISO 8601, UTC. */
   at: string
-  succeeded: number
-  failed: number
 }
 
 export interface Part {
@@ -80,10 +79,14 @@ export interface Trying {
   tries: number
 }
 
-interface DonePart {
-  part: number
+/** Lines by how they ended. */
+export interface LineCounts {
   succeeded: number
   failed: number
+}
+
+interface DonePart extends LineCounts {
+  part: number
   key: string
 }
 
@@ -195,10 +198,9 @@ export class JobRecords {
     return this.#get(`${folderOf(job)}result`)
   }
 
-  /** The end, after which it is no longer open, and what it was made of is gone. */
+  /** The end, after which it is no longer open, and what it was made of is gone. Of several ends the first stays. */
   async end(job: JobRequest, end: JobEnd): Promise<void> {
-    const key = `${folderOf(job)}end`
-    if ((await this.#read(key)) === undefined) await this.#put(key, end)
+    await told(UNWRITTEN, this.#objects.create(`${folderOf(job)}end`, JSON.stringify(end)))
     await this.close(job)
   }
 
@@ -234,7 +236,7 @@ export class JobRecords {
   }
 
   #write(key: string, bytes: Uint8Array | string): Promise<void> {
-    return told('The record of a job could not be written', this.#objects.put(key, bytes))
+    return told(UNWRITTEN, this.#objects.put(key, bytes))
   }
 
   #read(key: string): Promise<Buffer | undefined> {
@@ -246,7 +248,8 @@ export class JobRecords {
   }
 
   async #deleteAll(prefix: string): Promise<void> {
-    for (const key of await this.#keys(prefix)) await this.#delete(key)
+    const gate = new Gate(DELETES_AT_ONCE)
+    await Promise.all((await this.#keys(prefix)).map((key) => gate.run(() => this.#delete(key))))
   }
 
   /** In code point order. */
@@ -261,6 +264,9 @@ export class JobRecords {
 }
 
 const NEWLINE = 0x0a
+/** In a bucket each takes a round trip, and a job of a million lines has thousands of parts. */
+const DELETES_AT_ONCE = 16
+const UNWRITTEN = 'The record of a job could not be written'
 
 function linesIn(bytes: Buffer): Buffer[] {
   const lines: Buffer[] = []
@@ -277,6 +283,16 @@ const folderOf = ({ tenant, id }: OpenJob): string => `progress/${tenant}/${id}/
 const doneFolderOf = (job: OpenJob): string => `${folderOf(job)}done/`
 const openKey = ({ tenant, id }: OpenJob): string => `open/${tenant}.${id}`
 const partKey = (source: string, part: number): string => `sources/${source}/${numbered(part)}`
+
+/** Of several parts together. */
+export function sumOf(parts: readonly LineCounts[]): LineCounts {
+  const sum = { succeeded: 0, failed: 0 }
+  for (const { succeeded, failed } of parts) {
+    sum.succeeded += succeeded
+    sum.failed += failed
+  }
+  return sum
+}
 
 /** As text that sorts as the number does. */
 function numbered(part: number): string {

@@ -3,7 +3,7 @@
  *
  *   ab/abcdef…     named by lower-case hex SHA-256
  */
-import { type ObjectStore, told } from '../objects/object-store.ts'
+import { deleteBefore, type ObjectStore, told } from '../objects/object-store.ts'
 
 export interface WriteRecord {
   /** SHA-256 of the request that came first, lower-case hex. */
@@ -49,14 +49,8 @@ export class WriteJournal {
   }
 
   /** Deletes what was last written before `time` (ms since 1970). @returns how many */
-  async deleteBefore(time: number): Promise<number> {
-    let deleted = 0
-    for await (const { key, modifiedAtMs } of this.#objects.list()) {
-      if (modifiedAtMs >= time) continue
-      await this.#objects.delete(key)
-      deleted++
-    }
-    return deleted
+  deleteBefore(time: number): Promise<number> {
+    return deleteBefore(this.#objects, time)
   }
 }
 

@@ -97,11 +97,20 @@ export class FolderObjects implements ObjectStore {
         const draft = join(this.#dir, INCOMING, randomUUID())
         await createSynced(draft, bytes)
         const shelf = dirname(path)
-        if ((await mkdir(shelf, { recursive: true })) !== undefined) await fsyncFolder(this.#dir)
+        const isNew = (await mkdir(shelf, { recursive: true })) !== undefined
+        if (isNew) await this.#fsyncAbove(shelf)
         await into(draft, path)
         await fsyncFolder(shelf)
       })(),
     )
+  }
+
+  /** Each folder holds the name of the next. */
+  async #fsyncAbove(shelf: string): Promise<void> {
+    for (let folder = shelf; folder.length > this.#dir.length; ) {
+      folder = dirname(folder)
+      await fsyncFolder(folder)
+    }
   }
 
   #path(key: string): string {

@@ -90,6 +90,17 @@ export async function told<T>(what: string, call: Promise<T>): Promise<T> {
   }
 }
 
+/** Deletes what was last written before `time` (ms since 1970). @returns how many objects. @throws ObjectStoreError */
+export async function deleteBefore(objects: ObjectStore, time: number): Promise<number> {
+  let deleted = 0
+  for await (const { key, modifiedAtMs } of objects.list()) {
+    if (modifiedAtMs >= time) continue
+    await objects.delete(key)
+    deleted++
+  }
+  return deleted
+}
+
 const KEY = /^(?:[A-Za-z0-9_-][A-Za-z0-9._-]*\/)*[A-Za-z0-9_-][A-Za-z0-9._-]*$/
 
 /** @throws RangeError: a key that is none is a defect of the caller, never a wish of a client */

@@ -14,7 +14,7 @@ import { DomainError } from '../errors.ts'
 import { Serial } from '../serial.ts'
 import {
   type Consumer,
-  neverFinished,
+  handled,
   pauseAfter,
   type Queue,
   type QueueDepth,
@@ -256,19 +256,10 @@ class JournalConsumer implements Consumer {
 
   async #outcomeOf(message: string, attempt: number): Promise<Outcome> {
     const { maxAttempts } = this.#source
-    let reason: unknown = neverFinished(maxAttempts)
-    try {
-      if (attempt <= maxAttempts) {
-        await this.#work.handle(message, attempt, this.#stopping.signal)
-        return 'done'
-      }
-    } catch (error) {
-      if (this.#stopping.signal.aborted) return 'again'
-      this.#work.onError(error)
-      if (attempt < maxAttempts) return 'again'
-      reason = error
-    }
-    await this.#work.onParked(message, reason)
+    const ended = await handled(this.#work, { message, attempt, maxAttempts }, this.#stopping.signal)
+    if (ended.outcome === 'done') return 'done'
+    if (ended.outcome !== 'park') return 'again'
+    await this.#work.onParked(message, ended.reason)
     return 'parked'
   }
 }

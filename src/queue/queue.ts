@@ -73,7 +73,26 @@ export function pauseAfter(attempt: number, firstPauseMs: number): number {
   return Math.min(MAX_PAUSE_MS, firstPauseMs * 2 ** (attempt - 1))
 }
 
-/** Why a message that its last consumer never finished is parked. */
-export function neverFinished(attempts: number): Error {
+/** How one handling of a message ended, which engines then act on: with `again` it waits for a pause, with `park` it is parked. */
+export type Handled = { outcome: 'done' } | { outcome: 'stopped' | 'again' | 'park'; reason: unknown }
+
+/** Hands a message to its consumer, unless it was handed out too often: then its last ones died within it. Never rejects. */
+export async function handled(
+  work: Pick<Work, 'handle' | 'onError'>,
+  { message, attempt, maxAttempts }: { message: string; attempt: number; maxAttempts: number },
+  signal: AbortSignal,
+): Promise<Handled> {
+  if (attempt > maxAttempts) return { outcome: 'park', reason: neverFinished(maxAttempts) }
+  try {
+    await work.handle(message, attempt, signal)
+    return { outcome: 'done' }
+  } catch (reason) {
+    if (signal.aborted) return { outcome: 'stopped', reason }
+    work.onError(reason)
+    return { outcome: attempt < maxAttempts ? 'again' : 'park', reason }
+  }
+}
+
+function neverFinished(attempts: number): Error {
   return new Error(`No worker finished it in ${attempts} attempts; the last ones ended within it.`)
 }

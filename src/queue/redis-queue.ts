@@ -7,7 +7,7 @@ import { Queue as BullQueue, type Job, UnrecoverableError, Worker } from 'bullmq
 import { DomainError } from '../errors.ts'
 import {
   type Consumer,
-  neverFinished,
+  handled,
   pauseAfter,
   type Queue,
   type QueueDepth,
@@ -95,15 +95,10 @@ export class RedisQueue implements Queue {
 async function run(job: Job, work: Work, maxAttempts: number, signal: AbortSignal): Promise<void> {
   const message = job.id!
   const attempt = job.attemptsStarted
-  let reason: unknown = neverFinished(maxAttempts)
-  try {
-    if (attempt <= maxAttempts) return await work.handle(message, attempt, signal)
-  } catch (error) {
-    if (signal.aborted) throw error
-    work.onError(error)
-    if (attempt < maxAttempts) throw error
-    reason = error
-  }
+  const ended = await handled(work, { message, attempt, maxAttempts }, signal)
+  if (ended.outcome === 'done') return
+  const { outcome, reason } = ended
+  if (outcome !== 'park') throw reason
   await work.onParked(message, reason)
   throw new UnrecoverableError(reason instanceof Error ? reason.message : String(reason))
 }

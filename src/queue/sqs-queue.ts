@@ -6,6 +6,7 @@
  * more than its `maxReceiveCount`, whereupon SQS moves it there. Without one, it is deleted once its end is recorded.
  * The only file that imports the SQS client. Region and credentials come from the environment, as for every AWS client.
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import {
   ChangeMessageVisibilityCommand,
   DeleteMessageCommand,
@@ -19,7 +20,7 @@ import {
 import { DomainError } from '../errors.ts'
 import {
   type Consumer,
-  neverFinished,
+  handled,
   pauseAfter,
   type Queue,
   type QueueDepth,
@@ -129,20 +130,12 @@ export class SqsQueue implements Queue {
 
   async #settle(receipt: string, message: string, attempt: number, work: Work, signal: AbortSignal): Promise<void> {
     const { maxAttempts, redrive } = await this.#bounds()
-    let reason: unknown = neverFinished(maxAttempts)
-    try {
-      if (attempt <= maxAttempts) {
-        await work.handle(message, attempt, signal)
-        return await this.#delete(receipt)
-      }
-    } catch (error) {
-      if (signal.aborted) return await this.#hide(receipt, 0)
-      work.onError(error)
-      if (attempt < maxAttempts) {
-        return await this.#hide(receipt, Math.ceil(pauseAfter(attempt, this.#options.firstPauseMs) / 1000))
-      }
-      reason = error
-    }
+    const ended = await handled(work, { message, attempt, maxAttempts }, signal)
+    if (ended.outcome === 'done') return this.#delete(receipt)
+    const { outcome, reason } = ended
+    if (outcome === 'stopped') return this.#hide(receipt, 0)
+    if (outcome === 'again')
+      return this.#hide(receipt, Math.ceil(pauseAfter(attempt, this.#options.firstPauseMs) / 1000))
     if (!(await this.#recorded(() => work.onParked(message, reason), work, signal))) return
     if (redrive === undefined) await this.#delete(receipt)
     else await this.#hide(receipt, 0)
@@ -234,14 +227,9 @@ function regionIn(hostname: string): string | undefined {
   return /^sqs[.-]([a-z]{2}(?:-[a-z]+)+-\d)\./.exec(hostname)?.[1]
 }
 
-function paused(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer)
-      resolve()
-    })
-  })
+/** Shorter if it is stopped. */
+async function paused(ms: number, signal: AbortSignal): Promise<void> {
+  await pause(ms, undefined, { signal }).catch(() => undefined)
 }
 
 async function reached<T>(answer: Promise<T>): Promise<T> {

@@ -4,7 +4,7 @@ import type { Collection, Payload, VectorStore } from '../vectors/store.ts'
 import { noSuchCollection } from '../vectors/store-errors.ts'
 import type { MediaKeeper } from './media-keeper.ts'
 import type { ModelService } from './models.ts'
-import { newAttempt } from './write-once.ts'
+import { newAttempt, writtenOr } from './write-once.ts'
 
 const LIST_PAGE = 1000
 
@@ -26,22 +26,15 @@ export class CollectionService {
   async create(name: string, metadata: Payload = {}, attempt = newAttempt()): Promise<Collection> {
     const { embedDim, name: model, limits } = this.#models.info
     assertMetadataFits(metadata, limits.maxMetadataBytes)
-    const { createdAt, isRepeat, isKeyed } = attempt
+    const { createdAt, isRepeat } = attempt
     const own = async () => {
       const before = await this.#store.getCollection(name)
       return before?.createdAt === createdAt ? before : undefined
     }
     const before = isRepeat ? await own() : undefined
     if (before) return before
-    try {
-      return await this.#store.createCollection({ name, embedDim, model, metadata, createdAt })
-    } catch (error) {
-      // Another process may have been quicker with this very attempt.
-      const isTaken = isKeyed && error instanceof DomainError && error.code === 'conflict'
-      const others = isTaken ? await own() : undefined
-      if (others === undefined) throw error
-      return others
-    }
+    const create = () => this.#store.createCollection({ name, embedDim, model, metadata, createdAt })
+    return writtenOr(own, attempt, create)
   }
 
   list(): Promise<Collection[]> {

@@ -15,7 +15,7 @@ import { assertMetadataFits, type CollectionService } from './collections.ts'
 import type { Content, ContentEncoder, ContentPart, LocalPart, MediaInfo } from './content.ts'
 import type { MediaKeeper } from './media-keeper.ts'
 import type { ModelService } from './models.ts'
-import { type Attempt, newAttempt } from './write-once.ts'
+import { type Attempt, newAttempt, writtenOr } from './write-once.ts'
 
 export interface Item {
   id: string
@@ -103,15 +103,7 @@ export class ItemService {
       await this.#deps.store.createItem(collection, item)
       return undefined
     }
-    try {
-      return await this.#write(itemId, draft, signal, write, attempt)
-    } catch (error) {
-      // Another process may have been quicker with this very attempt.
-      const isOthers = attempt.isKeyed && error instanceof DomainError && error.code === 'conflict'
-      const item = isOthers ? await own() : undefined
-      if (item === undefined) throw error
-      return item
-    }
+    return writtenOr(own, attempt, () => this.#write(itemId, draft, signal, write, attempt))
   }
 
   /** @returns the item, and whether there was none of this id. @throws DomainError as `create`, but for `conflict` */

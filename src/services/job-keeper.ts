@@ -5,6 +5,7 @@
 import { type JobRecords, type JobRequest, type OpenJob, timeOfId } from '../jobs/job-records.ts'
 import { messageOf, nextParts } from '../jobs/parts.ts'
 import type { Queue } from '../queue/queue.ts'
+import { Recurring } from '../recurring.ts'
 import { endIfDone } from './job-worker.ts'
 
 export interface JobKeeperDeps {
@@ -32,29 +33,24 @@ interface Watched {
 
 export class JobKeeper {
   readonly #deps: JobKeeperDeps
+  readonly #recurring: readonly Recurring[]
   #watched = new Map<string, Watched>()
-  #timers: NodeJS.Timeout[] = []
-  #working: Promise<void> = Promise.resolve()
 
   constructor(deps: JobKeeperDeps) {
     this.#deps = deps
+    this.#recurring = [
+      new Recurring(() => this.look().catch(deps.onError), LOOK_EVERY_MS),
+      new Recurring(() => this.sweep().catch(deps.onError), SWEEP_EVERY_MS),
+    ]
   }
 
   /** Looks now, and every half minute until `stop`. */
   start(): void {
-    const soon = (task: () => Promise<void>) => () => {
-      this.#working = this.#working.then(task).catch(this.#deps.onError)
-    }
-    const look = soon(() => this.look())
-    const sweep = soon(() => this.sweep())
-    this.#timers = [setInterval(look, LOOK_EVERY_MS).unref(), setInterval(sweep, SWEEP_EVERY_MS).unref()]
-    look()
-    sweep()
+    for (const each of this.#recurring) each.start()
   }
 
   async stop(): Promise<void> {
-    for (const timer of this.#timers) clearInterval(timer)
-    await this.#working
+    await Promise.all(this.#recurring.map((each) => each.stop()))
   }
 
   /** Sends the next parts of jobs that this keeper has not seen yet, or that stand still. */

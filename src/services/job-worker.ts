@@ -3,7 +3,7 @@
  * then the message is done with. Whatever is killed in between, the part comes again, and what is done is seen to be done.
  */
 import { setMaxListeners } from 'node:events'
-import type { FailedLine, JobEnd, JobRecords, JobRequest, PartOutcome } from '../jobs/job-records.ts'
+import { type FailedLine, type JobRecords, type JobRequest, type PartOutcome, sumOf } from '../jobs/job-records.ts'
 import { messageOf, partOf, WINDOW } from '../jobs/parts.ts'
 import type { Consumer, Queue } from '../queue/queue.ts'
 import type { PartRunner } from './part-runner.ts'
@@ -119,12 +119,8 @@ export class JobWorker {
 export async function endIfDone(records: JobRecords, job: JobRequest): Promise<boolean> {
   const done = await records.doneParts(job)
   if (done.length < job.parts) return false
-  const end: JobEnd = { state: 'completed', at: new Date().toISOString(), succeeded: 0, failed: 0 }
-  for (const { succeeded, failed } of done) {
-    end.succeeded += succeeded
-    end.failed += failed
-  }
-  if (job.kind !== 'import' && end.failed > 0) end.state = 'failed'
-  await records.end(job, end)
+  const counts = sumOf(done)
+  const state = job.kind !== 'import' && counts.failed > 0 ? 'failed' : 'completed'
+  await records.end(job, { state, at: new Date().toISOString(), ...counts })
   return true
 }

@@ -6,7 +6,14 @@
  * A crash before the record leaves parts that nothing refers to; one after it a job that is done without anyone having been told.
  */
 import { DomainError } from '../errors.ts'
-import type { FailedLine, JobKind, JobRecords, JobRequest, LineFailure } from '../jobs/job-records.ts'
+import {
+  type FailedLine,
+  type JobKind,
+  type JobRecords,
+  type JobRequest,
+  type LineFailure,
+  sumOf,
+} from '../jobs/job-records.ts'
 import { messageOf, nextParts } from '../jobs/parts.ts'
 import type { Queue } from '../queue/queue.ts'
 import { type Attempt, newAttempt, timeOrderedId } from './write-once.ts'
@@ -100,7 +107,7 @@ export class JobService {
   async create(
     kind: JobKind,
     { source, parts, lines }: Staged,
-    { collection }: { collection?: string } = {},
+    { collection }: { collection?: string | undefined } = {},
     { id, createdAt, isRepeat }: Attempt = newAttempt(),
   ): Promise<Job> {
     const { records, queue, tenant } = this.#deps
@@ -197,7 +204,7 @@ export class JobService {
     const { records } = this.#deps
     const [end, startedAt] = await Promise.all([records.getEnd(request), records.startedAt(request)])
     // Lines that were being worked on when it was cancelled may be done after that.
-    const { succeeded, failed } = end && end.state !== 'cancelled' ? end : await this.#countOf(request)
+    const { succeeded, failed } = end && end.state !== 'cancelled' ? end : sumOf(await records.doneParts(request))
     return {
       request,
       state: end?.state ?? (startedAt === undefined ? 'queued' : 'running'),
@@ -207,15 +214,6 @@ export class JobService {
       failed,
       rate: rateOf(succeeded + failed, startedAt, end?.at),
     }
-  }
-
-  async #countOf(request: JobRequest): Promise<{ succeeded: number; failed: number }> {
-    const count = { succeeded: 0, failed: 0 }
-    for (const { succeeded, failed } of await this.#deps.records.doneParts(request)) {
-      count.succeeded += succeeded
-      count.failed += failed
-    }
-    return count
   }
 }
 

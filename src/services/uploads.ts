@@ -10,7 +10,7 @@
 import { randomBytes } from 'node:crypto'
 import { sha256Of } from '../blobs/blob-store.ts'
 import { DomainError } from '../errors.ts'
-import { type ObjectStore, told } from '../objects/object-store.ts'
+import { deleteBefore, type ObjectStore, told } from '../objects/object-store.ts'
 
 export interface UploadRequest {
   bytes: number
@@ -111,14 +111,8 @@ export class UploadService {
   }
 
   /** Deletes what can no longer be used. @returns how many objects */
-  async sweep(): Promise<number> {
-    let deleted = 0
-    for await (const { key, modifiedAtMs } of this.#objects.list()) {
-      if (modifiedAtMs > Date.now() - USABLE_MS - SENDABLE_MS) continue
-      await this.#objects.delete(key)
-      deleted++
-    }
-    return deleted
+  sweep(): Promise<number> {
+    return deleteBefore(this.#objects, Date.now() - USABLE_MS - SENDABLE_MS)
   }
 
   async #about(tenant: string, id: string): Promise<About | undefined> {

@@ -40,6 +40,22 @@ export function newAttempt(): Attempt {
   return { id: timeOrderedId(), createdAt: timestamp(), isRepeat: false, isKeyed: false }
 }
 
+/** What `write` makes; or what is taken already, where another process was quicker with this very attempt. @param own finds that */
+export async function writtenOr<T>(
+  own: () => Promise<T | undefined>,
+  { isKeyed }: Attempt,
+  write: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await write()
+  } catch (error) {
+    const isTaken = isKeyed && error instanceof DomainError && error.code === 'conflict'
+    const others = isTaken ? await own() : undefined
+    if (others === undefined) throw error
+    return others
+  }
+}
+
 /** How long a key is remembered, from its last write on. */
 const KEPT_MS = 24 * 60 * 60 * 1000
 /** Codes after which it is not certain that nothing was written. */

@@ -8,7 +8,7 @@ import { KeyedSerial } from '../../serial.ts'
 import { contentOf } from '../content-body.ts'
 import { jsonOfLine } from '../import-line.ts'
 import { itemBody } from '../item-body.ts'
-import { inOrder, type Line, linesOf } from '../ndjson.ts'
+import { inOrder, type Line, linesOf, NDJSON } from '../ndjson.ts'
 import { invalid, type Schemas } from '../openapi.ts'
 import { toldProblem } from '../plugins/problem-details.ts'
 import type { RouteContext } from '../route.ts'
@@ -16,7 +16,6 @@ import { writeKeyOf } from '../write-key.ts'
 
 /** Lines in work at once: enough to fill the encoder's batches. */
 const LINES_AT_ONCE = 16
-const NDJSON = 'application/x-ndjson'
 
 type Result = Schemas['BatchResult']
 

@@ -5,13 +5,12 @@ import type { FastifyRequest } from 'fastify'
 import { DomainError } from '../../errors.ts'
 import type { WriteKey } from '../../services/write-once.ts'
 import { readJson } from '../body.ts'
-import { type Line, linesOf } from '../ndjson.ts'
+import { type Line, linesOf, NDJSON } from '../ndjson.ts'
 import { invalid } from '../openapi.ts'
 import type { RouteContext } from '../route.ts'
 import { takeJob } from '../take-job.ts'
 import { streamKeyOf, writeKeyOf } from '../write-key.ts'
 
-const NDJSON = 'application/x-ndjson'
 const JSON_TYPE = 'application/json'
 
 interface Source {

@@ -67,3 +67,22 @@ it('sends the first parts of a job, and only then answers', async () => {
   const { request } = await service.create('import', await service.stage(lines), { collection: 'c' })
   expect(sent).toEqual(Array.from({ length: 32 }, (_, part) => `acme/${request.id}/${part}`))
 })
+
+it('keeps the first of two ends that cross', async () => {
+  const objects = new FolderObjects(dir)
+  let release = () => {}
+  const late = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const { put, create } = FolderObjects.prototype
+  objects.put = (...write) => late.then(() => put.apply(objects, write))
+  objects.create = (...write) => late.then(() => create.apply(objects, write))
+  const jobs = serviceWith()
+  const { request } = await jobs.create('import', await jobs.stage([Buffer.from('{}')]), { collection: 'c' })
+  const end = { at: new Date().toISOString(), succeeded: 1, failed: 0 }
+  const second = new JobRecords(objects).end(request, { ...end, state: 'completed' })
+  await jobs.cancel(request.id)
+  release()
+  await second
+  expect((await jobs.get(request.id)).state).toBe('cancelled')
+})
