@@ -44,6 +44,8 @@ const MAX_INDEX_PARTS = 8
 /** Versions younger than this may still be read by a query that began before the compaction. */
 const KEEP_VERSIONS_MS = 60_000
 
+/** Of caches, beyond the vectors twice. */
+const SPARE_CACHE_BYTES = 32 * 2 ** 20
 /** Lance's, of a table: only what makes an index or adds to one writes there. */
 const INDEX_FOLDER = '_indices'
 /** Items that wait while a version is written are written together as the next one. */
@@ -62,6 +64,13 @@ export interface Shared {
   scans: Gate
 }
 
+/** A table with caches of its own. */
+export interface OpenTable {
+  table: Table
+  /** What they hold now. */
+  cachedBytes(): number
+}
+
 /** By column, what a large table is indexed with. */
 export type Indices = Record<'item_id' | 'vector', () => Index>
 
@@ -75,8 +84,8 @@ export class LanceCollection {
     keyOf: ({ item }) => item.id,
     run: (saves) => this.#saveAll(saves),
   })
-  #table: Table
-  readonly #openTable: () => Promise<Table>
+  #open: OpenTable
+  readonly #openTable: () => Promise<OpenTable>
   readonly #files: DurableTree
   readonly #shared: Shared
   #writesSinceCompaction = 0
@@ -85,30 +94,35 @@ export class LanceCollection {
 
   private constructor(
     description: NewCollection,
-    table: Table,
-    openTable: () => Promise<Table>,
+    open: OpenTable,
+    openTable: () => Promise<OpenTable>,
     files: DurableTree,
     shared: Shared,
   ) {
     this.description = description
-    this.#table = table
+    this.#open = open
     this.#openTable = openTable
     this.#files = files
     this.#shared = shared
   }
 
-  static async open(openTable: () => Promise<Table>, path: string, shared: Shared): Promise<LanceCollection> {
+  static async open(openTable: () => Promise<OpenTable>, path: string, shared: Shared): Promise<LanceCollection> {
     const files = new DurableTree(path)
     await files.sync()
-    const table = await openTable()
+    const open = await openTable()
+    const { table } = open
     const schema = await table.schema()
-    const collection = new LanceCollection(collectionOf(schema), table, openTable, files, shared)
+    const collection = new LanceCollection(collectionOf(schema), open, openTable, files, shared)
     assertCurrent(collection.description, schema)
     const { fragmentStats, numRows } = await table.stats()
     collection.#writesPerCompaction = writesPerCompaction(numRows)
     collection.#countWrites(fragmentStats.numFragments)
     void collection.writers.run(() => collection.#index(numRows)).catch(() => undefined)
     return collection
+  }
+
+  get #table(): Table {
+    return this.#open.table
   }
 
   async info(): Promise<Collection> {
@@ -315,13 +329,19 @@ export class LanceCollection {
     const cleanupOlderThan = new Date(Date.now() - KEEP_VERSIONS_MS)
     await this.#table.optimize({ cleanupOlderThan, deleteUnverified: true })
     await this.#files.sync()
-    await this.#refresh()
+    await this.#refresh(rows)
   }
 
-  /** What is cached of files that are gone would stay until gigabytes are full: opened anew, the table begins with none. */
-  async #refresh(): Promise<void> {
+  /**
+   * What is cached of files that are gone would stay until gigabytes are full: opened anew, the table begins with nothing. Not
+   * with every compaction: what is still there would be read again, and an old cache lives until JavaScript's garbage is
+   * collected, as each search that was made with it holds it.
+   */
+  async #refresh(rows: number): Promise<void> {
+    const vectorBytes = rows * this.description.embedDim * Float32Array.BYTES_PER_ELEMENT
+    if (this.#open.cachedBytes() < SPARE_CACHE_BYTES + 2 * vectorBytes) return
     const old = this.#table
-    this.#table = await this.#openTable()
+    this.#open = await this.#openTable()
     old.close()
   }
 
