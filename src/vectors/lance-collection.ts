@@ -141,11 +141,12 @@ export class LanceCollection {
   async #saveAll(saves: readonly Save[]): Promise<PromiseSettledResult<StoredItem | undefined>[]> {
     this.#assertOpen()
     const sought = saves.filter(({ item }) => !item.isNew).map(({ item }) => item.id)
-    const there = await guarded(() => this.#findAll(sought))
+    const rows = await guarded(() => this.#rowsOf(sought))
+    const there = byId(rows)
     const isTaken = ({ item, mayReplace }: Save) => !mayReplace && there.has(item.id)
     const items = saves.filter((save) => !isTaken(save)).map(({ item }) => item)
     // If this throws nothing was added, and each is tried alone; not so where only the sync fails.
-    if (items.length > 0) await guarded(() => this.#add(items, [...there.keys()]))
+    if (items.length > 0) await guarded(() => this.#add(items, rows))
     const synced = items.length > 0 ? this.#synced() : undefined
     const [outcome] = await Promise.allSettled([synced])
     return saves.map((save) => {
@@ -157,16 +158,16 @@ export class LanceCollection {
   }
 
   /** Of items that are there, rows of the same point are updated, new points added, those that the new item lacks removed. */
-  async #add(items: readonly NewItem[], there: readonly string[]): Promise<void> {
+  async #add(items: readonly NewItem[], there: readonly Row[]): Promise<void> {
     const rows = items.flatMap(rowsOf)
-    const replaced = items.map(({ id }) => id).filter((id) => there.includes(id))
+    const points = new Map(items.map((item) => [item.id, item.points.length]))
+    const replaced = there.filter(({ item_id }) => points.has(item_id))
     if (replaced.length === 0) return void (await this.#table.add(rows))
-    await this.#table
-      .mergeInsert(['item_id', 'point'])
-      .whenMatchedUpdateAll()
-      .whenNotMatchedInsertAll()
-      .whenNotMatchedBySourceDelete({ where: sqlIn('item_id', replaced) })
-      .execute(rows)
+    const merge = this.#table.mergeInsert(['item_id', 'point']).whenMatchedUpdateAll().whenNotMatchedInsertAll()
+    const shrunk = new Set(replaced.filter((row) => row.point >= points.get(row.item_id)!).map((row) => row.item_id))
+    // What may be removed is looked for in all rows, which costs as much as the rest.
+    const where = sqlIn('item_id', [...shrunk])
+    await (shrunk.size > 0 ? merge.whenNotMatchedBySourceDelete({ where }) : merge).execute(rows)
   }
 
   deleteAll(ids: readonly string[]): Promise<void> {
@@ -188,13 +189,12 @@ export class LanceCollection {
   }
 
   async #find(id: string): Promise<StoredItem | undefined> {
-    return (await this.#findAll([id])).get(id)
+    return byId(await this.#rowsOf([id])).get(id)
   }
 
-  async #findAll(ids: readonly string[]): Promise<Map<string, StoredItem>> {
-    if (ids.length === 0) return new Map()
-    const rows = await this.#table.query().where(sqlIn('item_id', ids)).select(ITEM_COLUMNS).toArray()
-    return new Map(itemsOf(rows as Row[]).map((item) => [item.id, item]))
+  async #rowsOf(ids: readonly string[]): Promise<Row[]> {
+    if (ids.length === 0) return []
+    return (await this.#table.query().where(sqlIn('item_id', ids)).select(ITEM_COLUMNS).toArray()) as Row[]
   }
 
   vectors(id: string): Promise<Float32Array[] | undefined> {
@@ -216,13 +216,13 @@ export class LanceCollection {
         .orderBy({ columnName: 'item_id', ascending: true })
         .limit(limit)
         .toArray()
-      return inOrder(await this.#findAll((page as Row[]).map((row) => row.item_id)))
+      return inOrder(await this.#rowsOf((page as Row[]).map((row) => row.item_id)))
     })
   }
 
   /** Those of the ids that are there, in order of id. */
   getAll(ids: readonly string[]): Promise<StoredItem[]> {
-    return this.#read(async () => inOrder(await this.#findAll(ids)))
+    return this.#read(async () => inOrder(await this.#rowsOf(ids)))
   }
 
   /** Points come best first; more are fetched until enough different items are among them, or no point is left. */
@@ -363,8 +363,12 @@ function writesPerCompaction(rows: number): number {
   return Math.min(MAX_WRITES_PER_COMPACTION, Math.max(MIN_WRITES_PER_COMPACTION, rows / ROWS_PER_WRITE))
 }
 
-function inOrder(items: ReadonlyMap<string, StoredItem>): StoredItem[] {
-  return [...items.values()].sort((a, b) => compareIds(a.id, b.id))
+function byId(rows: Row[]): Map<string, StoredItem> {
+  return new Map(itemsOf(rows).map((item) => [item.id, item]))
+}
+
+function inOrder(rows: Row[]): StoredItem[] {
+  return itemsOf(rows).sort((a, b) => compareIds(a.id, b.id))
 }
 
 function unitOf(vector: Float32Array): Float32Array {
