@@ -1,6 +1,7 @@
 /** A tensor's values as a bundle stores them. Knows no file and no thread, so that it may run in any. */
 import type { TensorRole } from '../model/tensor-plan.ts'
 import type { ExternalTensor } from '../onnx/external-data.ts'
+import { rotateBlocks } from '../onnx/hadamard.ts'
 import { toHalf } from '../onnx/half.ts'
 import { quantiseBlocks, quantiseRows, transpose } from '../onnx/quantise.ts'
 import type { StoredAs } from './precision.ts'
@@ -20,7 +21,7 @@ export interface Encoded {
   scales?: Float32Array
 }
 
-/** @throws RangeError where a value has no half */
+/** May change `values`. @throws RangeError where a value has no half */
 export function encode({ role, shape, as, values }: EncodeTask): Encoded {
   const [rows, columns] = shape as [number, number]
   const dims = role === 'matrix' ? [columns, rows] : shape
@@ -28,8 +29,11 @@ export function encode({ role, shape, as, values }: EncodeTask): Encoded {
   if (as.kind === 'floats') return { tensor: { dtype: 'float32', dims }, data: turned() }
   if (as.kind === 'halves') return { tensor: { dtype: 'float16', dims }, data: toHalf(turned()) }
   if (as.kind === 'rows') {
+    const { rotation } = as
+    if (rotation) rotateBlocks(values, rotation)
     const { values: steps, scales } = quantiseRows(values, rows)
-    return { tensor: { dtype: 'int8', dims }, data: transpose(steps, rows, columns), scales }
+    const tensor = { dtype: 'int8', dims, ...(rotation && { rotation }) } as const
+    return { tensor, data: transpose(steps, rows, columns), scales }
   }
   const { bits, size } = as
   const blocks = { bits, size, columns }

@@ -15,7 +15,7 @@ import { storedAs } from './precision.ts'
 import type { Source } from './source.ts'
 
 /**
- * Adds the tensors of one checkpoint: one is written, the next encoded and the one after it read at a time.
+ * Adds the tensors of one checkpoint: while one is written, the next are encoded and read.
  * @param onTensor told of each tensor's bytes in the checkpoint once it is written
  * @returns where they lie, by their names in the checkpoint
  * @throws ConvertError where a value has no half
@@ -31,8 +31,7 @@ export async function writeWeights(
   const thread = new EncoderThread()
   try {
     for await (const [{ name }, { tensor, data, scales }] of encodeAhead(thread, source, precision)) {
-      const { dtype, dims, blocks } = tensor
-      weights.set(name, { ...(await writer.add(dtype, dims, bytesOf(data))), ...(blocks && { blocks }) })
+      weights.set(name, { ...tensor, ...(await writer.add(tensor.dtype, tensor.dims, bytesOf(data))) })
       if (scales) weights.set(scaleName(name), await writer.add('float32', [scales.length], bytesOf(scales)))
       onTensor(tensorBytes(checkpoint.tensors.get(name)!))
     }
@@ -47,8 +46,8 @@ export async function writeWeights(
   return weights
 }
 
-/** How many tensors are on their way while the caller writes one: one that is encoded, and one that is read. */
-const AHEAD = 2
+/** Bytes of the checkpoint that are read and encoded ahead of what is written: a few matrices of the largest official model. */
+const AHEAD_BYTES = 64 << 20
 
 /** The planned tensors in their order, encoded. */
 async function* encodeAhead(
@@ -56,19 +55,23 @@ async function* encodeAhead(
   { checkpoint, plan }: Source,
   precision: Precision,
 ): AsyncGenerator<[TensorPlan, Encoded]> {
-  const begin = (planned: TensorPlan): Promise<Encoded> => {
+  const begin = (planned: TensorPlan) => {
     const { name, role, storedShape: shape, store } = planned
     const task = checkpoint.readFloat32(name).then((values) => ({ role, shape, values: store(values) }))
     const encoded = task.then((read) => thread.encode({ ...read, as: storedAs(planned, precision) }))
     encoded.catch(() => {}) // told when its turn comes
-    return encoded
+    return { planned, encoded, bytes: tensorBytes(checkpoint.tensors.get(name)!) }
   }
-  const begun: Promise<Encoded>[] = []
-  for (const [index, planned] of plan.entries()) {
-    for (let next = begun.length; next < Math.min(plan.length, index + 1 + AHEAD); next++)
-      begun.push(begin(plan[next]!))
-    yield [planned, await begun[index]!.catch((cause) => refuse(planned, cause))]
-    delete begun[index]
+  const begun: ReturnType<typeof begin>[] = []
+  let ahead = 0
+  for (let next = 0; next < plan.length || begun.length > 0; ) {
+    while (next < plan.length && (begun.length === 0 || ahead < AHEAD_BYTES)) {
+      begun.push(begin(plan[next++]!))
+      ahead += begun.at(-1)!.bytes
+    }
+    const { planned, encoded, bytes } = begun.shift()!
+    yield [planned, await encoded.catch((cause) => refuse(planned, cause))]
+    ahead -= bytes
   }
 }
 
