@@ -44,6 +44,8 @@ const MAX_INDEX_PARTS = 8
 /** Versions younger than this may still be read by a query that began before the compaction. */
 const KEEP_VERSIONS_MS = 60_000
 
+/** Lance's, of a table: only what makes an index or adds to one writes there. */
+const INDEX_FOLDER = '_indices'
 /** Items that wait while a version is written are written together as the next one. */
 const SAVES_PER_VERSION = 64
 
@@ -124,7 +126,8 @@ export class LanceCollection {
   /** Items of different ids as one table version. */
   async #saveAll(saves: readonly Save[]): Promise<PromiseSettledResult<StoredItem | undefined>[]> {
     this.#assertOpen()
-    const there = await guarded(() => this.#findAll(saves.map(({ item }) => item.id)))
+    const sought = saves.filter(({ item }) => !item.isNew).map(({ item }) => item.id)
+    const there = await guarded(() => this.#findAll(sought))
     const isTaken = ({ item, mayReplace }: Save) => !mayReplace && there.has(item.id)
     const items = saves.filter((save) => !isTaken(save)).map(({ item }) => item)
     // If this throws nothing was added, and each is tried alone; not so where only the sync fails.
@@ -175,6 +178,7 @@ export class LanceCollection {
   }
 
   async #findAll(ids: readonly string[]): Promise<Map<string, StoredItem>> {
+    if (ids.length === 0) return new Map()
     const rows = await this.#table.query().where(sqlIn('item_id', ids)).select(ITEM_COLUMNS).toArray()
     return new Map(itemsOf(rows as Row[]).map((item) => [item.id, item]))
   }
@@ -270,7 +274,7 @@ export class LanceCollection {
   }
 
   async #synced(): Promise<void> {
-    await guarded(() => this.#files.sync())
+    await guarded(() => this.#files.sync(INDEX_FOLDER))
     this.#countWrites(1)
   }
 
