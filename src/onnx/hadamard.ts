@@ -13,18 +13,18 @@ export function hadamard(size: number): number[] {
   )
 }
 
-/** Rotates each `size` consecutive values, in place. */
+/** Rotates each `size` consecutive values, in place: log2(size) times sums and differences of pairs that lie `half` apart. */
 export function rotateBlocks(values: Float32Array, size: number): void {
   const entry = size ** -0.5
-  for (let start = 0; start < values.length; start += size) {
-    for (let half = 1; half < size; half *= 2) {
-      for (let i = start; i < start + size; i++) {
-        if ((i - start) & half) continue
-        const [a, b] = [values[i]!, values[i + half]!]
-        values[i] = a + b
-        values[i + half] = a - b
+  for (let half = 1; half < size; half *= 2) {
+    const scale = 2 * half === size ? entry : 1
+    for (let start = 0; start < values.length; start += 2 * half) {
+      for (let i = start; i < start + half; i++) {
+        const a = values[i]!
+        const b = values[i + half]!
+        values[i] = (a + b) * scale
+        values[i + half] = (a - b) * scale
       }
     }
-    for (let i = start; i < start + size; i++) values[i]! *= entry
   }
 }
