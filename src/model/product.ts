@@ -30,10 +30,10 @@ const INT8_ARITHMETIC = 4
 
 /** `x` (…, K) times the stored matrix `name` (K, N) → (…, N). */
 export function product(g: GraphBuilder, x: Value, name: string): Value {
-  const { dtype, blocks, rotation } = g.stored(name)
+  const { dtype, dims, blocks, rotation } = g.stored(name)
   if (blocks) return blockProduct(g, x, name)
   if (dtype !== 'int8') return g.op('MatMul', [x, g.weight(name)])
-  const rows = rotation ? rotate(g, x, rotation) : x
+  const rows = rotation ? rotate(g, x, rotation, dims[0]!) : x
   const { values, largest } = g.once(`rows of ${rows}`, () => quantiseRows(g, rows))
   const columns = g.weight(scaleName(name)) // (N)
   const y = g.contrib('MatMulIntegerToFloat', [values, g.storedWeight(name), g.scalar(STEP), columns, g.byte(ZERO)])
@@ -48,12 +48,12 @@ function quantiseRows(g: GraphBuilder, x: Value): QuantisedRows {
   })
 }
 
-/** (B, T, K) → (B, T, K), each `size` values of a row rotated. */
-function rotate(g: GraphBuilder, x: Value, size: number): Value {
+/** (B, T, `width`) → the same, each `size` values of a row rotated. */
+function rotate(g: GraphBuilder, x: Value, size: number, width: number): Value {
   return g.scope('rotate', () => {
-    const blocks = g.op('Reshape', [x, g.int64([-1, size])])
+    const blocks = g.op('Reshape', [x, g.int64([0, 0, width / size, size])])
     const rotated = g.op('MatMul', [blocks, g.float32(hadamard(size), [size, size])])
-    return g.op('Reshape', [rotated, g.op('Shape', [x])])
+    return g.op('Reshape', [rotated, g.int64([0, 0, width])])
   })
 }
 
