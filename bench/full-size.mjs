@@ -16,9 +16,9 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
-import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { openBundle } from '../dist/bundle/open.js'
 import { convertCheckpoint } from '../dist/converter/convert.js'
+import { openGraph } from '../dist/encoder/onnx-session.js'
 import { branchInputs } from './branch-inputs.mjs'
 import { makeCheckpoint } from './make-checkpoint.mjs'
 import { machineLine, spread, table, writeJson } from './report.mjs'
@@ -82,20 +82,16 @@ async function report(bundle) {
 async function measure(bundle) {
   const { dir, manifest } = await openBundle(bundle)
   const opening = performance.now()
-  const session = await InferenceSession.create(join(dir, manifest[values.modality].graph), {
-    intraOpNumThreads: Number(values.threads),
-    graphOptimizationLevel: 'all',
-    extra: { session: { intra_op: { allow_spinning: '0' }, ...(!values.prepack && { disable_prepacking: '1' }) } },
-  })
+  const options = { intraOpThreads: Number(values.threads), prepack: values.prepack }
+  const graph = await openGraph(join(dir, manifest[values.modality].graph), options)
   const openMs = performance.now() - opening
-  const inputs = Object.entries(branchInputs(values.modality, 1, manifest))
-  const feeds = Object.fromEntries(inputs.map(([name, { dtype, data, dims }]) => [name, new Tensor(dtype, data, dims)]))
-  await session.run(feeds, ['embedding'])
+  const inputs = branchInputs(values.modality, 1, manifest)
+  await graph.run(inputs, ['embedding'])
   const firstAt = performance.timeOrigin + performance.now()
   const times = []
   for (let run = 0; run < Number(values.runs); run++) {
     const start = performance.now()
-    await session.run(feeds, ['embedding'])
+    await graph.run(inputs, ['embedding'])
     times.push(performance.now() - start)
   }
   const residentBytes = 1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0)

@@ -45,8 +45,8 @@ export type ElementSink = (source: Uint8Array, byte: number, index: number, coun
 
 /** torch itself allows 64. */
 const MAX_DIMENSIONS = 64
-/** One read takes most tensors whole, so that it goes on while the converter works at the tensor before. */
-const WINDOW_BYTES = 64 << 20
+/** Small enough to stay in the processor's cache while its elements are converted. */
+const WINDOW_BYTES = 8 << 20
 /** Where elements lie scattered, a small window keeps the cost of a useless neighbourhood low. */
 const SCATTERED_WINDOW_BYTES = 1 << 16
 

@@ -7,39 +7,36 @@ import type { TensorPlan } from '../model/tensor-plan.ts'
 import { DEFAULT_LOGIT_SCALE, LOGIT_SCALE } from '../model/tensors.ts'
 import type { ExternalDataWriter, ExternalTensor } from '../onnx/external-data.ts'
 import type { Weights } from '../onnx/graph-builder.ts'
-import { toHalf } from '../onnx/half.ts'
-import { quantiseBlocks, quantiseRows, scaleName, transpose } from '../onnx/quantise.ts'
+import { scaleName } from '../onnx/quantise.ts'
 import { ConvertError } from './convert-error.ts'
+import type { Encoded } from './encode.ts'
+import { EncoderThread } from './encoder-thread.ts'
 import { storedAs } from './precision.ts'
 import type { Source } from './source.ts'
 
-/** A tensor ready to be written, and its scales where it has some. */
-interface Stored {
-  tensor: Omit<ExternalTensor, 'location'>
-  data: ArrayBufferView
-  scales?: Float32Array
-}
-
 /**
- * Adds the tensors of one checkpoint: one is read, one encoded, one written at a time.
+ * Adds the tensors of one checkpoint: while one is written, the next are encoded and read.
  * @param onTensor told of each tensor's bytes in the checkpoint once it is written
  * @returns where they lie, by their names in the checkpoint
  * @throws ConvertError where a value has no half
  */
 export async function writeWeights(
   writer: ExternalDataWriter,
-  { checkpoint, plan, config }: Source,
+  source: Source,
   precision: Precision,
   onTensor: (sourceBytes: number) => void,
 ): Promise<Weights> {
+  const { checkpoint, config } = source
   const weights = new Map<string, ExternalTensor>()
-  for await (const [planned, values] of readAhead(checkpoint, plan)) {
-    const { name } = planned
-    const { tensor, data, scales } = encode(planned, planned.store(values), precision)
-    const { blocks } = tensor
-    weights.set(name, { ...(await writer.add(tensor.dtype, tensor.dims, bytesOf(data))), ...(blocks && { blocks }) })
-    if (scales) weights.set(scaleName(name), await writer.add('float32', [scales.length], bytesOf(scales)))
-    onTensor(tensorBytes(checkpoint.tensors.get(name)!))
+  const thread = new EncoderThread()
+  try {
+    for await (const [{ name }, { tensor, data, scales }] of encodeAhead(thread, source, precision)) {
+      weights.set(name, { ...tensor, ...(await writer.add(tensor.dtype, tensor.dims, bytesOf(data))) })
+      if (scales) weights.set(scaleName(name), await writer.add('float32', [scales.length], bytesOf(scales)))
+      onTensor(tensorBytes(checkpoint.tensors.get(name)!))
+    }
+  } finally {
+    await thread.close()
   }
   if (config.image) {
     const tokens = config.image.relBucketSize ** 2 + 1
@@ -49,49 +46,39 @@ export async function writeWeights(
   return weights
 }
 
-/** The planned tensors' values, the next being read while the caller works at one. */
-async function* readAhead(
-  checkpoint: Checkpoint,
-  plan: readonly TensorPlan[],
-): AsyncGenerator<[TensorPlan, Float32Array]> {
-  const read = (index: number) => {
-    const reading = index < plan.length ? checkpoint.readFloat32(plan[index]!.name) : undefined
-    reading?.catch(() => {}) // told when its turn comes
-    return reading
+/** Bytes of the checkpoint that are read and encoded ahead of what is written: a few matrices of the largest official model. */
+const AHEAD_BYTES = 64 << 20
+
+/** The planned tensors in their order, encoded. */
+async function* encodeAhead(
+  thread: EncoderThread,
+  { checkpoint, plan }: Source,
+  precision: Precision,
+): AsyncGenerator<[TensorPlan, Encoded]> {
+  const begin = (planned: TensorPlan) => {
+    const { name, role, storedShape: shape, store } = planned
+    const task = checkpoint.readFloat32(name).then((values) => ({ role, shape, values: store(values) }))
+    const encoded = task.then((read) => thread.encode({ ...read, as: storedAs(planned, precision) }))
+    encoded.catch(() => {}) // told when its turn comes
+    return { planned, encoded, bytes: tensorBytes(checkpoint.tensors.get(name)!) }
   }
-  let next = read(0)
-  for (const [index, planned] of plan.entries()) {
-    const values = await next!
-    next = read(index + 1)
-    yield [planned, values]
+  const begun: ReturnType<typeof begin>[] = []
+  let ahead = 0
+  for (let next = 0; next < plan.length || begun.length > 0; ) {
+    while (next < plan.length && (begun.length === 0 || ahead < AHEAD_BYTES)) {
+      begun.push(begin(plan[next++]!))
+      ahead += begun.at(-1)!.bytes
+    }
+    const { planned, encoded, bytes } = begun.shift()!
+    yield [planned, await encoded.catch((cause) => refuse(planned, cause))]
+    ahead -= bytes
   }
 }
 
-function encode(plan: TensorPlan, values: Float32Array, precision: Precision): Stored {
-  const as = storedAs(plan, precision)
-  const { role, storedShape } = plan
-  const [rows, columns] = storedShape as [number, number]
-  const dims = role === 'matrix' ? [columns, rows] : storedShape
-  const turned = () => (role === 'matrix' ? transpose(values, rows, columns) : values)
-  if (as.kind === 'floats') return { tensor: { dtype: 'float32', dims }, data: turned() }
-  if (as.kind === 'halves') return { tensor: { dtype: 'float16', dims }, data: halves(plan.name, turned()) }
-  if (as.kind === 'rows') {
-    const { values: steps, scales } = quantiseRows(values, rows)
-    return { tensor: { dtype: 'int8', dims }, data: transpose(steps, rows, columns), scales }
-  }
-  const { bits, size } = as
-  const blocks = { bits, size, columns }
-  const { values: data, scales } = quantiseBlocks(values, blocks)
-  const perRow = Math.ceil(columns / size)
-  return { tensor: { dtype: 'uint8', dims: [rows, perRow, (size * bits) / 8], blocks }, data, scales }
-}
-
-function halves(name: string, values: Float32Array): Uint16Array {
-  try {
-    return toHalf(values)
-  } catch (cause) {
-    throw new ConvertError(`${name} cannot be stored as fp16: convert with --precision fp32.`, { cause })
-  }
+/** @throws ConvertError where a value has no half, else what was given */
+function refuse({ name }: TensorPlan, cause: unknown): never {
+  if (!(cause instanceof RangeError)) throw cause
+  throw new ConvertError(`${name} cannot be stored as fp16: convert with --precision fp32.`, { cause })
 }
 
 const bytesOf = (array: ArrayBufferView): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength)

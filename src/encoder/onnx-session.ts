@@ -14,6 +14,12 @@ export interface TensorData {
   data: Float32Array | Float64Array | Uint16Array | BigInt64Array | Int32Array | Uint8Array | Int8Array
 }
 
+/**
+ * How long a thread without work waits awake for the next operator, in µs. Waking it costs more than most operators take: in 8 bits
+ * a text takes 3.7 ms with 20 and with any more, and 6.4 ms with none. Longer would take the cores from the HTTP loop.
+ */
+const SPIN_US = 50
+
 export interface SessionOptions {
   /** Threads of one `run`, the calling one included; default: all cores. */
   intraOpThreads?: number
@@ -42,8 +48,12 @@ export async function openGraph(path: string, options: SessionOptions = {}): Pro
     executionProviders: [...(options.executionProviders ?? ['cpu'])],
     graphOptimizationLevel: 'all',
     intraOpNumThreads: options.intraOpThreads ?? usableCores(),
-    // Threads that spin between operators would take the cores from the HTTP loop.
-    extra: { session: { intra_op: { allow_spinning: '0' }, disable_prepacking: prepack ? '0' : '1' } },
+    extra: {
+      session: {
+        intra_op: { allow_spinning: '1', spin_duration_us: `${SPIN_US}` },
+        disable_prepacking: prepack ? '0' : '1',
+      },
+    },
   })
   return {
     inputNames: session.inputNames,

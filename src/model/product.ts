@@ -4,6 +4,7 @@
  *
  *   float32, float16   x · W
  *   int8               rows of x to 8 bits, each with its own scale ─ MatMulInteger ─ · scale of the row · scale of the column
+ *   int8, rotated      the same, after blocks of each row · Hadamard matrix, as the weights were (`onnx/hadamard.ts`)
  *   blocks             MatMulNBits: blocks of each row of x to 8 bits, with a scale each, inside the operator
  *
  * Each row of activations has a scale of its own, so that a row's result depends on that row alone: an item's embedding must
@@ -11,39 +12,48 @@
  */
 import type { GraphBuilder, Value } from '../onnx/graph-builder.ts'
 import { NO_INPUT } from '../onnx/graph-builder.ts'
+import { hadamard } from '../onnx/hadamard.ts'
 import { DATA_TYPE } from '../onnx/proto.ts'
 import { scaleName } from '../onnx/quantise.ts'
 
-/** A tensor in 8 bits: uint8 `values` (…, K) stand for (values - 128) · scale; `scale` is float32 (…, 1). */
+/** A tensor in 8 bits: uint8 `values` (…, K) stand for (values - 128) / 127 · largest; `largest` is float32 (…, 1). */
 interface QuantisedRows {
   values: Value
-  scale: Value
+  largest: Value
 }
 
 /** Activations are symmetric about 128, in 127 steps each way. */
 const ZERO = 128
-const STEPS = 127
-/** Below it a row is as good as zero; its scale must not be. */
-const LEAST_SCALE = 1e-30
+const STEP = 1 / 127
 /** MatMulNBits: activations in 8-bit blocks rather than weights widened to float32. */
 const INT8_ARITHMETIC = 4
 
 /** `x` (…, K) times the stored matrix `name` (K, N) → (…, N). */
 export function product(g: GraphBuilder, x: Value, name: string): Value {
-  const { dtype, blocks } = g.stored(name)
+  const { dtype, dims, blocks, rotation } = g.stored(name)
   if (blocks) return blockProduct(g, x, name)
   if (dtype !== 'int8') return g.op('MatMul', [x, g.weight(name)])
-  const { values, scale } = g.once(`rows of ${x}`, () => quantiseRows(g, x))
+  const rows = rotation ? rotate(g, x, rotation, dims[0]!) : x
+  const { values, largest } = g.once(`rows of ${rows}`, () => quantiseRows(g, rows))
   const columns = g.weight(scaleName(name)) // (N)
-  const y = g.contrib('MatMulIntegerToFloat', [values, g.storedWeight(name), g.scalar(1), columns, g.byte(ZERO)])
-  return g.op('Mul', [y, scale])
+  const y = g.contrib('MatMulIntegerToFloat', [values, g.storedWeight(name), g.scalar(STEP), columns, g.byte(ZERO)])
+  return g.op('Mul', [y, largest])
 }
 
+/** A row of zeros is divided by zero and becomes whatever; the product is multiplied by its largest value, zero, at the end. */
 function quantiseRows(g: GraphBuilder, x: Value): QuantisedRows {
   return g.scope('quantise', () => {
     const largest = g.op('ReduceMax', [g.op('Abs', [x]), g.int64([-1])], { keepdims: 1 })
-    const scale = g.op('Max', [g.op('Mul', [largest, g.scalar(1 / STEPS)]), g.scalar(LEAST_SCALE)])
-    return { values: g.op('QuantizeLinear', [g.op('Div', [x, scale]), g.scalar(1), g.byte(ZERO)]), scale }
+    return { values: g.op('QuantizeLinear', [g.op('Div', [x, largest]), g.scalar(STEP), g.byte(ZERO)]), largest }
+  })
+}
+
+/** (B, T, `width`) → the same, each `size` values of a row rotated. */
+function rotate(g: GraphBuilder, x: Value, size: number, width: number): Value {
+  return g.scope('rotate', () => {
+    const blocks = g.op('Reshape', [x, g.int64([0, 0, width / size, size])])
+    const rotated = g.op('MatMul', [blocks, g.float32(hadamard(size), [size, size])])
+    return g.op('Reshape', [rotated, g.int64([0, 0, width])])
   })
 }
 

@@ -9,6 +9,8 @@ import { basename } from 'node:path'
 import type { DataType, ExternalLocation } from './proto.ts'
 
 const ALIGNMENT = 64
+/** After so many bytes the system is told to write to the disk what it holds, so that little is left to wait for at the end. */
+const FLUSH_BYTES = 256 << 20
 
 export interface ExternalTensor {
   dtype: DataType
@@ -16,6 +18,8 @@ export interface ExternalTensor {
   location: ExternalLocation
   /** Of a matrix stored in blocks (`quantise.ts`): dtype uint8, dims (N, blocks of a row, bytes of a block). */
   blocks?: BlockFormat
+  /** Of a matrix whose rows were rotated before they were quantised (`hadamard.ts`): so many values at a time. */
+  rotation?: number
 }
 
 /** How the rows of a matrix are cut: `columns` K values a row, `size` of them to a block, each in so many bits. */
@@ -34,6 +38,8 @@ export class ExternalDataWriter {
   #offset = 0
   /** The write in progress: the next tensor is made meanwhile, and one waits at most. */
   #writing: Promise<void> = Promise.resolve()
+  #flushing: Promise<void> = Promise.resolve()
+  #unflushed = 0
 
   private constructor(file: FileHandle, name: string) {
     this.#file = file
@@ -68,6 +74,16 @@ export class ExternalDataWriter {
     this.#writing.catch(() => {}) // told by the next write, or by `finish`
     this.#hash.update(data)
     this.#offset += data.length
+    this.#unflushed += data.length
+    if (this.#unflushed >= FLUSH_BYTES) await this.#flush()
+  }
+
+  /** Begins to flush, once the flush before has ended. Rejects with the reason if that failed. */
+  async #flush(): Promise<void> {
+    this.#unflushed = 0
+    await this.#flushing
+    this.#flushing = this.#file.datasync()
+    this.#flushing.catch(() => {}) // told by the next flush, or by `finish`
   }
 
   async #writeAll(data: Uint8Array): Promise<void> {
@@ -80,6 +96,7 @@ export class ExternalDataWriter {
   /** Flushes to disk and closes. */
   async finish(): Promise<{ path: string; bytes: number; sha256: string }> {
     await this.#writing
+    await this.#flushing
     await this.#file.sync()
     await this.#file.close()
     return { path: this.#name, bytes: this.#offset, sha256: this.#hash.digest('hex') }
@@ -88,6 +105,7 @@ export class ExternalDataWriter {
   /** Closes without promise of completeness, after a failure. */
   async abandon(): Promise<void> {
     await this.#writing.catch(() => {})
+    await this.#flushing.catch(() => {})
     await this.#file.close()
   }
 }

@@ -8,6 +8,7 @@ import { windowed } from '../../../src/model/tensor-plan.ts'
 import { windowProduct } from '../../../src/model/windows.ts'
 import { ExternalDataWriter } from '../../../src/onnx/external-data.ts'
 import { GraphBuilder, type Value, type Weights } from '../../../src/onnx/graph-builder.ts'
+import { rotateBlocks } from '../../../src/onnx/hadamard.ts'
 import { quantiseBlocks, quantiseRows, scaleName, transpose } from '../../../src/onnx/quantise.ts'
 import { maxDifference } from '../../differences.ts'
 
@@ -29,7 +30,7 @@ const bytes = (array: ArrayBufferView) => new Uint8Array(array.buffer, array.byt
 
 /** `W` (N, K) as it is stored at a precision, and more tensors beside it. */
 async function stored(
-  as: 'floats' | 'rows' | 'blocks',
+  as: 'floats' | 'rows' | 'rotated' | 'blocks',
   rows: Float32Array,
   N: number,
   more: Record<string, number[]> = {},
@@ -38,9 +39,12 @@ async function stored(
   const writer = await ExternalDataWriter.create(join(dir, 'weights.bin'))
   const weights = new Map()
   if (as === 'floats') weights.set('W', await writer.add('float32', [K, N], bytes(transpose(rows, N, K))))
-  if (as === 'rows') {
-    const { values, scales } = quantiseRows(rows, N)
-    weights.set('W', await writer.add('int8', [K, N], bytes(transpose(values, N, K))))
+  if (as === 'rows' || as === 'rotated') {
+    const own = rows.slice()
+    if (as === 'rotated') rotateBlocks(own, 16)
+    const { values, scales } = quantiseRows(own, N)
+    const place = await writer.add('int8', [K, N], bytes(transpose(values, N, K)))
+    weights.set('W', { ...place, ...(as === 'rotated' && { rotation: 16 }) })
     weights.set(scaleName('W'), await writer.add('float32', [N], bytes(scales)))
   }
   if (as === 'blocks') {
@@ -72,14 +76,14 @@ describe('a product with a matrix in few bits', () => {
   const productOf = (weights: Weights, rows: Float32Array) =>
     run(weights, rows, [1, rows.length / K, K], (g, given) => product(g, given, 'W'))
 
-  it.each(['rows', 'blocks'] as const)('in %s is near the float product', async (as) => {
+  it.each(['rows', 'rotated', 'blocks'] as const)('in %s is near the float product', async (as) => {
     const exact = await productOf(await stored('floats', W, N), x)
     const near = await productOf(await stored(as, W, N), x)
     const size = Math.max(...exact.data.map(Math.abs))
     expect(maxDifference(near.data, exact.data)).toBeLessThan(0.02 * size)
   })
 
-  it.each(['rows', 'blocks'] as const)(
+  it.each(['rows', 'rotated', 'blocks'] as const)(
     'in %s gives a row the same whatever the others hold, huge values too',
     async (as) => {
       const weights = await stored(as, W, N)
@@ -90,9 +94,27 @@ describe('a product with a matrix in few bits', () => {
     },
   )
 
-  it('of a row of zeros is zero', async () => {
-    const { data } = await productOf(await stored('rows', W, N), new Float32Array(2 * K))
-    expect([...data].every((value) => value === 0)).toBe(true)
+  it.each(['rows', 'rotated'] as const)(
+    'in %s of a row of zeros is zero, and its neighbours are what they are',
+    async (as) => {
+      const weights = await stored(as, W, N)
+      const alone = await productOf(weights, x.slice(0, K))
+      const { data } = await productOf(weights, Float32Array.of(...new Float32Array(K), ...x.slice(0, K)))
+      expect([...data.slice(0, N)].every((value) => value === 0)).toBe(true)
+      expect([...data.slice(N)]).toEqual([...alone.data])
+    },
+  )
+
+  it('of rows with a few large values is closer where they are rotated', async () => {
+    const spiky = x.map((value, i) => (i % 29 === 0 ? 20 * value : value))
+    const exact = await productOf(await stored('floats', W, N), spiky)
+    const [plain, rotated] = [
+      await productOf(await stored('rows', W, N), spiky),
+      await productOf(await stored('rotated', W, N), spiky),
+    ]
+    const error = ({ data }: { data: Float32Array }) =>
+      data.reduce((sum, value, i) => sum + (value - exact.data[i]!) ** 2, 0)
+    expect(error(rotated)).toBeLessThan(0.5 * error(plain))
   })
 })
 
