@@ -210,10 +210,12 @@ def main():
     source = args.out / f"{group.first}.pt" if args.resume else args.init
     config, encoder = trunk_of(source, group.trunk, args.side, None if args.resume else args.trunk)
     trainer = Trainer(group, config, encoder, Tokenizer(BPE), args)
-    if args.trunk and not args.resume:
-        trainer.begin_with(args.trunk)
     if args.resume:
         trainer.load(args.out)
+    elif args.trunk:
+        trainer.begin_with(args.trunk)
+    else:
+        group.start(trainer)
     train(trainer, args)
 
 

@@ -4,12 +4,15 @@ import re
 from .finetune_aids import Shown
 from .finetune_batches import QUESTION_SHARES, LabelBatches, SceneBatches, SoundBatches
 from .finetune_sound_reader import set_apart
+from .finetune_sound_start import start_with_words
 from .finetune_tasks import Answering, Choice, Grounding, Segmentation
 from .material.batches import batches
 from .material.mixtures import EVENTS
 from .material.objects import CLASSES
 from .material.questions import ANSWERS, OBJECT_NAMES
+from .material.sound_questions import SoundQuestions
 from .onepeace.heads import Head
+from .schedule import Average
 
 
 class Group:
@@ -24,6 +27,9 @@ class Group:
 
     def begin(self, encoder):
         """Changes a pre-trained encoder before it is trained; one that has been changed stays as it is."""
+
+    def start(self, trainer):
+        """What a trainer that begins from a pre-trained encoder may take from the material in closed form."""
 
     def batches(self, args, tokenizer, first_step, warm=False):
         draw = self.draw(args, tokenizer)
@@ -79,6 +85,12 @@ class Sounds(Upper):
 
     def begin(self, encoder):
         set_apart(encoder)
+
+    def start(self, trainer):
+        trainer.model.cpu(), trainer.aids.cpu()
+        start_with_words(trainer.model["sound-qa"], trainer.aids["sound-qa"], SoundQuestions(), trainer.tokenizer)
+        trainer.model.to(trainer.device), trainer.aids.to(trainer.device)
+        trainer.average = Average(trainer.model, trainer.average.decay)
 
     def draw(self, args, tokenizer):
         return SoundBatches(tokenizer, args.batch)

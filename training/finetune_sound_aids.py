@@ -6,7 +6,10 @@ import torch.nn.functional as F
 
 from .finetune_aids import COUNTS, NAMES, pointed, pooling_loss, spread
 from .finetune_sound_labels import HEARD_NAMES, SAID
-from .material.sound_questions import NUMBERS
+from .material.mixtures import EVENTS
+from .material.sound_questions import HITS, NUMBERS
+
+WORDS_HEAD = 1  # of a reading layer's attention: finds spoken words, as NAMES finds events and hits
 
 
 class Heard(nn.Module):
@@ -24,7 +27,8 @@ class Heard(nn.Module):
         frames = reading.frames[0].shape[1] - 1
         names, centres = inputs["names"][:, :frames], inputs["centres"][:, :frames]
         middle, upper = (norm(heard) for norm, heard in zip(self.norms, (reading.frames[0], reading.frames[-1])))
-        loss = self.told(middle, names) + 0.5 * self.told(upper, names) + self.centred(middle, centres) + self.timed(middle)
+        loss = self.told(middle, names) + 0.5 * self.told(upper, names) + self.centred(middle, centres)
+        loss = loss + self.timed(middle) + self.timed(upper)
         for words in (self.norms[0](reading.words[0]), reading.text):
             loss = loss + 0.5 * self.told(words, inputs["said_names"])
         return loss + self.found(reading.text[:, 1:], inputs)
@@ -73,12 +77,21 @@ def answer_loss(weights, inputs):
 
 def listening_loss(weights, inputs):
     """`pointing_loss` of finetune_aids.py for one reading layer: words attend to the frames of what they name, or to the sound's
-    CLS where there are none, and one head spreads evenly over CLS and the middles. weights: of Reading.attended."""
+    CLS where there are none: one head for spoken words, one for events and hits. One spreads evenly over CLS and the middles.
+    weights: of Reading.attended."""
     texts, rows = 1 + inputs["ids"].shape[1], len(inputs["ids"]) // len(inputs["waves"])
-    frames = weights.shape[-1] - texts - 1
+    heads, frames = weights.shape[1], weights.shape[-1] - texts - 1
     names, centres = (inputs[kind][:, :frames].repeat_interleave(rows, 0) for kind in ("names", "centres"))
     said = inputs["said_names"]
     match = (names[:, None] == said[..., None]) & (said > 0)[..., None]  # (nB, T, frames)
     missed = -weights[:, :, 1:texts, texts:]
-    loss = pointed(missed[:, NAMES], match, said > 0)
-    return loss + spread(missed[:, COUNTS % weights.shape[1]], {**inputs, "centres": centres})
+    word = may_be_spoken(said)
+    loss = spread(missed[:, COUNTS % heads], {**inputs, "centres": centres})
+    for head, asked in ((NAMES, (said > 0) & ~word), (WORDS_HEAD % heads, word)):
+        loss = loss + pointed(missed[:, head], match, asked)
+    return loss
+
+
+def may_be_spoken(names):
+    """Whether labels are of spoken words; a word that is an event's name as well counts as the event."""
+    return (names > len(EVENTS)) & (names <= len(HEARD_NAMES) - len(HITS))

@@ -11,7 +11,8 @@ import torch
 
 from .onepeace.layer import scaled
 
-APART = 10.0  # added to attention scores within a modality: e^10 against all outside
+APART = 16.0  # added to attention scores within a modality: e^16 against all outside
+DIRECTED = -8.0  # and to those of one head for all that comes later, of another for all that came earlier
 
 
 class Reading(NamedTuple):
@@ -31,14 +32,28 @@ def upper_layers(layers):
 
 @torch.no_grad()
 def set_apart(encoder):
-    """Moves the mean of each head's relative biases to APART; once more does nothing. No stochastic depth, either: it takes
-    from the frozen half what it was trained to say."""
+    """Moves the mean of each head's relative biases to APART, and of sound, from the layer below the reading ones up, directs the
+    last two heads: to what came earlier and to what comes later. What such a head leaves to CLS says when a frame is, which
+    relative positions alone do not, and what it finds says what was before. Done once more it changes nothing.
+
+    No stochastic depth, either: it takes from the frozen half what it was trained to say.
+    """
     layers = encoder.fusion_model.layers
-    texts = encoder.text_adapter.rel_pos_table_list[: upper_layers(len(layers))]
-    for table in (*texts, *encoder.audio_adapter.rel_pos_table_list):
+    first = upper_layers(len(layers))
+    for index, table in enumerate(encoder.audio_adapter.rel_pos_table_list):
+        if index >= first - 1 and not is_apart(table):
+            distances = torch.arange(1 - encoder.audio_adapter.bucket_size, encoder.audio_adapter.bucket_size)  # query - key
+            table.weight[: len(distances), -2] += torch.where(distances < 0, DIRECTED, 0.0)
+            table.weight[: len(distances), -1] += torch.where(distances > 0, DIRECTED, 0.0)
+    for table in (*encoder.text_adapter.rel_pos_table_list[:first], *encoder.audio_adapter.rel_pos_table_list):
         table.weight += APART - table.weight.mean(0)
     for layer in layers:
         layer.drop_path = 0.0
+
+
+def is_apart(table):
+    """Pre-trained biases lie around 0."""
+    return float(table.weight.mean()) > APART / 4
 
 
 def read(encoder, ids, waves):

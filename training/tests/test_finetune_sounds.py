@@ -7,6 +7,8 @@ from training.finetune_batches import SoundBatches, padded
 from training.finetune_sound_aids import Heard, answer_loss, listening_loss
 from training.finetune_sound_labels import HOP, LABELS, heard_in_frames, said_in_text
 from training.finetune_sound_reader import Reading, read, set_apart
+from training.finetune_sound_start import start_with_words
+from training.material.clips import normalise
 from training.material.mixtures import Events, order_is_held_out
 from training.material.paths import BPE
 from training.material.sound_questions import NUMBERS, SoundQuestions
@@ -115,8 +117,9 @@ def test_words_should_listen_to_the_frames_of_what_they_name_or_to_cls(questions
     names = batch["names"].repeat_interleave(4, 0)
     match = (names[:, None] == batch["said_names"][..., None]) & (batch["said_names"] > 0)[..., None]
     right = torch.full((len(names), 6, texts, texts + 1 + frames), 1e-6)
-    right[:, 0, 1:, texts + 1:][match] = 1
-    right[:, 0, 1:, texts][~match.any(2)] = 1
+    for head in (0, 1):  # of events and hits, of words
+        right[:, head, 1:, texts + 1:][match] = 1
+        right[:, head, 1:, texts][~match.any(2)] = 1
     right = (right / right.sum(-1, keepdim=True)).log()
     wrong = torch.full_like(right, 1 / right.shape[-1]).log()
     assert listening_loss(right, batch) < 0.7 * listening_loss(wrong, batch)
@@ -130,3 +133,22 @@ def test_heard_learns_from_frames_and_words(questions, tokenizer):
     loss = heard.loss(Reading(text(), [text(), text()], [sound(), sound()], []), batch)
     loss.backward()
     assert torch.isfinite(loss) and all(p.grad is not None and torch.isfinite(p.grad).all() for p in heard.parameters())
+
+
+def test_words_begin_with_what_frames_and_texts_say_already(model, questions, tokenizer):
+    """One word is spoken high, another low: closed form finds them by frames and by text, and the one by the other."""
+    few = dict(list(questions.words.items())[:2])
+    rng = np.random.default_rng(0)
+    pitch = lambda hz: np.int16(8000 * np.sin(2 * np.pi * hz / 16000 * np.arange(8000)) + rng.normal(0, 300, 8000))
+    spoken = SoundQuestions(False, questions.events, ({word: [(8000 * i, 8000)] for i, word in enumerate(few)},
+                                                      np.concatenate([pitch(300), pitch(4000)])))
+    aid = Heard(32)
+    start_with_words(model, aid, spoken, tokenizer, times=12, batch=8)
+    names = torch.tensor([LABELS[word.lower()] for word in few])
+    ids = padded(tokenizer, [f"which word is spoken? answer: {word.lower()}" for word in few] * 2)
+    waves = np.stack([normalise(spoken.spoken(word, 16000, rng)[0]) for word in few]).astype(np.float32)
+    found = read(model.encoder_wrapper, ids, torch.from_numpy(waves))
+    last = torch.arange(4), ids.ne(1).sum(1) - 1
+    assert aid.names(aid.norms[0](found.words[0]))[last].argmax(-1).tolist() == names.repeat(2).tolist()
+    frames = aid.names(aid.norms[0](found.frames[0][:, 1:])).argmax(-1)
+    assert all((row == name).float().mean() > 0.3 for row, name in zip(frames, names))
