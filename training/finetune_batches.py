@@ -24,8 +24,8 @@ KIND_SHARES = {"exists": 0.5, "coloured": 0.8, "relation": 2, "side": 1.5, "size
                "kind": 1, "which": 1.6, "beside": 1.8}  # of the questions: what is harder is asked more often
 PICTURE_SHARES = {"grounding": 1, "picture-qa": 1, "pair-reasoning": 1 / 8, "segmentation": 1 / 4}  # of a batch
 LENGTHS_S, LENGTH_SHARES = (2, 3), (0.7, 0.3)  # of the sounds with questions
-SOUND_SHARES = {"heard": 0.4, "first": 1.5, "last": 1.5, "after": 1, "absent": 1.5, "loudest": 0.7, "count": 1, "word": 2.5,
-                "first word": 3}  # of the questions about sounds: there are 500 words and 53 events
+SOUND_SHARES = {"heard": 0.4, "first": 0.8, "last": 1, "after": 1.4, "absent": 0.8, "loudest": 1, "count": 1.4, "word": 2.5,
+                "first word": 4}  # of the questions about sounds: there are 500 words and 53 events
 QUESTION_SHARES = {"picture-qa": 1, "pair-reasoning": 1 / 8}
 TEXT_STEP = 4  # lengths are rounded up to this, so that kernels meet few shapes
 
