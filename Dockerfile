@@ -24,5 +24,5 @@ EXPOSE 8080 8081
 # A worker listens nowhere; its orchestrator turns this off, or asks something else.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8080/livez').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "/opt/onepeace/bin/onepeace.js"]
+ENTRYPOINT ["/opt/onepeace/bin/onepeace.js"]
 CMD ["serve"]

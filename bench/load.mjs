@@ -2,10 +2,11 @@
  * What happens at twice the load that the service can carry? First clients that wait for their answers find the best goodput
  * (answers with 2xx a second); then requests come at twice that rate, whatever the answers, for as long as asked.
  *
- *   npm run build && node bench/load.mjs [minutes of overload]
+ *   npm run build && node bench/load.mjs [minutes of overload] [items of the collection]
  *
- * The mix, by number: 50 % texts, 15 % pictures, 10 % sounds of 2 s to embed; 15 % searches; 10 % items to keep. Prints goodput
- * as a share of the best, memory by minute, what was refused and whether it said when to come back.
+ * The mix, by number: 50 % texts, 15 % pictures, 10 % sounds of 2 s to embed; 15 % searches; 10 % items to keep, each in the place of
+ * one that is there, so that what is kept stays as large, and memory that grows is memory lost. Prints goodput as a share of the
+ * best, memory by minute, what was refused and whether it said when to come back.
  */
 import { readFile } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
@@ -14,6 +15,7 @@ import { args, quantile, Report, sized } from './harness.mjs'
 import { ms, withService } from './service.mjs'
 
 const MINUTES = Number(args[0] ?? sized(10, 0.02))
+const ITEMS = Number(args[1] ?? sized(40_000, 50))
 const CLIENTS = sized([8, 16, 32, 64], [8])
 const SECONDS_PER_STEP = sized(15, 0.5)
 const figures = new Report('load')
@@ -22,6 +24,7 @@ const SOUNDS = [220, 330, 440, 550].map((hz) => toWav(tone(2, hz)).toString('bas
 
 let count = 0
 const words = () => `picture number ${count++} of a dog on a beach`
+const item = () => ({ input: words(), metadata: { n: count } })
 const MIX = [
   [0.5, () => ['text', '/v1/embeddings', { input: words() }]],
   [0.15, () => ['picture', '/v1/embeddings', { input: { type: 'image_url', image_url: { url: PICTURE } } }]],
@@ -34,13 +37,17 @@ const MIX = [
     ],
   ],
   [0.15, () => ['search', '/v1/collections/load/search', { query: words(), limit: 10 }]],
-  [0.1, () => ['item', '/v1/collections/load/items', { input: words(), metadata: { n: count } }]],
+  [0.1, () => ['item', `/v1/collections/load/items/item-${Math.floor(draw() * ITEMS)}`, item(), 'PUT']],
 ]
 
 let state = 1
+/** From 0 to 1. */
 function draw() {
   state = (state * 1664525 + 1013904223) >>> 0
-  let left = state / 2 ** 32
+  return state / 2 ** 32
+}
+function drawRequest() {
+  let left = draw()
   for (const [share, make] of MIX) {
     if (left < share) return make()
     left -= share
@@ -51,12 +58,12 @@ function draw() {
 await withService(async (url, pid) => {
   const { hostname, port } = new URL(url)
   const agent = new Agent({ keepAlive: true, maxSockets: 4000 })
-  const send = ([kind, path, json]) =>
+  const send = ([kind, path, json, method = 'POST']) =>
     new Promise((resolve) => {
       const body = JSON.stringify(json)
       const began = performance.now()
       const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
-      const sent = request({ hostname, port, path, method: 'POST', agent, headers }, (response) => {
+      const sent = request({ hostname, port, path, method, agent, headers }, (response) => {
         response.resume().on('end', () => {
           const { statusCode: status, headers } = response
           resolve({
@@ -73,6 +80,7 @@ await withService(async (url, pid) => {
     })
 
   await send(['collection', '/v1/collections', { name: 'load' }])
+  await fill(url)
   let best = 0
   for (const clients of CLIENTS) {
     const answers = await closedLoop(send, clients, SECONDS_PER_STEP)
@@ -93,11 +101,22 @@ await withService(async (url, pid) => {
 })
 figures.end()
 
+/** All items, as one body of lines; the answer is a line each. */
+async function fill(url) {
+  const lines = Array.from({ length: ITEMS }, (_, n) => JSON.stringify({ id: `item-${n}`, ...item() })).join('\n')
+  const headers = { 'content-type': 'application/x-ndjson' }
+  const response = await fetch(`${url}/v1/collections/load/items/batch`, { method: 'POST', headers, body: lines })
+  const results = (await response.text()).trim().split('\n').map(JSON.parse)
+  const kept = results.filter(({ status }) => status < 300).length
+  console.log(`${kept} items kept`)
+  if (kept < ITEMS) throw new Error(`Only ${kept} of ${ITEMS} items could be written: ${JSON.stringify(results[0])}`)
+}
+
 async function closedLoop(send, clients, seconds) {
   const answers = []
   const end = performance.now() + seconds * 1000
   const client = async () => {
-    while (performance.now() < end) answers.push(await send(draw()))
+    while (performance.now() < end) answers.push(await send(drawRequest()))
   }
   await Promise.all(Array.from({ length: clients }, client))
   return answers
@@ -113,7 +132,7 @@ async function openLoop(send, rate, seconds) {
     const due = Math.floor(((performance.now() - began) / 1000) * rate)
     for (; sent < due; sent++) {
       const at = (performance.now() - began) / 1000
-      const one = send(draw()).then((answer) => {
+      const one = send(drawRequest()).then((answer) => {
         answers.push({ ...answer, at })
         pending.delete(one)
       })

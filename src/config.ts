@@ -1,5 +1,5 @@
 /**
- * Flags and environment → one frozen Config; the only reader of `process.env`. A flag wins over its variable, a variable
+ * Flags and environment → one frozen Config; the only reader of `process.env`, to which only scratch.ts writes. A flag wins over its variable, a variable
  * over the default. Everything wrong is said at once.
  */
 import { isIP } from 'node:net'

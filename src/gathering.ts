@@ -10,6 +10,7 @@ interface Entry<In, Out> {
 export class Gathering<In, Out> {
   readonly #options: GatheringOptions<In, Out>
   #waiting: Entry<In, Out>[] = []
+  #isComing = false
 
   constructor(options: GatheringOptions<In, Out>) {
     this.#options = options
@@ -18,12 +19,21 @@ export class Gathering<In, Out> {
   /** @returns what `run` made of it. @throws what `run` threw, if it threw for this item alone too */
   submit(item: In): Promise<Out> {
     const outcome = new Promise<Out>((resolve, reject) => this.#waiting.push({ item, resolve, reject }))
-    void this.#options.serial.run(() => this.#next())
+    this.#come()
     return outcome
   }
 
+  /** One turn at most waits in line: one for each item would have what others give to `serial` wait for all of them. */
+  #come(): void {
+    if (this.#isComing || this.#waiting.length === 0) return
+    this.#isComing = true
+    void this.#options.serial.run(() => this.#next())
+  }
+
   async #next(): Promise<void> {
+    this.#isComing = false
     const group = this.#take()
+    this.#come()
     if (group.length > 0) await this.#settle(group)
   }
 

@@ -8,6 +8,7 @@ import { addressOf, end } from './processes.ts'
 
 export interface LiveServer {
   url: string
+  pid: number
   dataDir: string
   stop(): Promise<void>
 }
@@ -30,5 +31,5 @@ export async function startServer(
     await end(child, 'SIGTERM')
     await rm(dataDir, { recursive: true, force: true })
   }
-  return { url: await addressOf(child, ready), dataDir, stop }
+  return { url: await addressOf(child, ready), pid: child.pid!, dataDir, stop }
 }

@@ -8,6 +8,7 @@
  *   <dir>/journal/                        writes under an Idempotency-Key
  *   <dir>/uploads/                        files that came ahead of the requests that use them
  *   <dir>/jobs/  <dir>/queue/             jobs and their lines; the order in which they are done
+ *   <dir>/scratch/                        what libraries need for a while; emptied at the start
  *   <dir>/qdrant-blobs/                   the originals of items whose vectors are on a Qdrant server
  *
  * A lock outlives `kill -9`, so one is taken over when its holder is proven gone: on this host, no such process, or one
@@ -18,9 +19,11 @@ import { link, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } f
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { replaceDurably } from '../durable.ts'
+import { openScratch } from './scratch.ts'
 
 const MARKER = 'onepeace-data.json'
 const LOCK = 'lock'
+const SCRATCH = 'scratch'
 const VERSION = 1
 const SIGN_OF_LIFE_MS = 5000
 const DEAD_AFTER_MS = 30_000
@@ -55,11 +58,13 @@ export async function openDataDir(dir: string): Promise<DataDir> {
   await prepareDataDir(dir)
   const path = join(dir, LOCK)
   await acquire(dir, path)
+  const scratch = await openScratch(join(dir, SCRATCH))
   const pulse = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => {}), SIGN_OF_LIFE_MS).unref()
   return {
     ...dataLayout(dir),
     release: async () => {
       clearInterval(pulse)
+      await scratch.close()
       await rm(path, { force: true })
     },
   }

@@ -18,7 +18,7 @@ export class SessionHost {
   /** Settle the tasks given to the worker, which does them in their order. */
   private waiting: { resolve: (reply: SessionReply) => void; reject: (reason: Error) => void }[] = []
 
-  private running: Promise<unknown> = Promise.resolve()
+  private running: Promise<undefined> = Promise.resolve(undefined)
 
   /** @param script path of the worker's script; by default the built `session-worker` */
   constructor(
@@ -47,7 +47,7 @@ export class SessionHost {
         this.rest()
       }
     })
-    this.running = Promise.all([this.running, answer.catch(() => {})])
+    this.running = Promise.allSettled([this.running, answer]).then(() => undefined) // else each would hold the answers before it
     const reply = await answer
     if (reply.failure) throw unavailable(`The model could not be opened (${reply.failure.message}).`, reply.failure)
     return (reply as SessionReply<Task>).outcomes

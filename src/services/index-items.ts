@@ -97,10 +97,11 @@ export class ItemService {
       throw new DomainError('conflict', `The collection already has an item '${itemId}'.`)
     }
     // A new id is only looked for to spare the encoding: the store refuses one that is taken itself.
+    const isNew = id === undefined && !attempt.isKeyed
     const before = id !== undefined || attempt.isRepeat ? await own() : undefined
     if (before) return before
     const write = async (item: NewItem & StoredItem) => {
-      await this.#deps.store.createItem(collection, item)
+      await this.#deps.store.createItem(collection, { ...item, isNew })
       return undefined
     }
     return writtenOr(own, attempt, () => this.#write(itemId, draft, signal, write, attempt))

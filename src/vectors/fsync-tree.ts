@@ -25,31 +25,42 @@ function ignoreGone(error: NodeJS.ErrnoException): undefined {
 
 export class DurableTree {
   readonly #root: string
-  #known = new Set<string>()
+  /** By folder, the names in it at the last call. */
+  #known = new Map<string, ReadonlySet<string>>()
 
   constructor(root: string) {
     this.#root = root
   }
 
-  /** Fsyncs files that were not there at the last call, then the folders that changed. */
-  async sync(): Promise<void> {
-    const seen = new Set<string>()
-    await this.#syncFolder(this.#root, seen)
+  /**
+   * Fsyncs files that were not there at the last call, then the folders that changed.
+   * @param without a folder in the root that is known to have nothing new, so that it need not be listed
+   */
+  async sync(without?: string): Promise<void> {
+    const seen = new Map<string, ReadonlySet<string>>()
+    const left = without === undefined ? undefined : join(this.#root, without)
+    await this.#syncFolder(this.#root, seen, left)
+    if (left !== undefined)
+      for (const [folder, names] of this.#known) if (folder.startsWith(left)) seen.set(folder, names)
     this.#known = seen
   }
 
-  async #syncFolder(folder: string, seen: Set<string>): Promise<void> {
-    let isChanged = false
+  async #syncFolder(folder: string, seen: Map<string, ReadonlySet<string>>, left?: string): Promise<void> {
+    const known = this.#known.get(folder)
+    const names = new Set<string>()
     const fresh: string[] = []
+    let isChanged = false
     for (const entry of await readdir(folder, { withFileTypes: true })) {
-      const path = join(folder, entry.name)
+      const { name } = entry
       if (!entry.isDirectory() && !entry.isFile()) continue
-      if (entry.isDirectory()) await this.#syncFolder(path, seen)
-      seen.add(path)
-      if (this.#known.has(path)) continue
+      const path = join(folder, name)
+      if (path !== left && entry.isDirectory()) await this.#syncFolder(path, seen, left)
+      names.add(name)
+      if (known?.has(name)) continue
       isChanged = true // a new folder, such as an index's, is a name to keep too
       if (entry.isFile()) fresh.push(path)
     }
+    seen.set(folder, names)
     if (!isChanged) return
     await Promise.all(fresh.map(fsyncPath))
     await fsyncPath(folder)

@@ -44,6 +44,10 @@ const MAX_INDEX_PARTS = 8
 /** Versions younger than this may still be read by a query that began before the compaction. */
 const KEEP_VERSIONS_MS = 60_000
 
+/** Of caches, beyond the vectors twice. */
+const SPARE_CACHE_BYTES = 32 * 2 ** 20
+/** Lance's, of a table: only what makes an index or adds to one writes there. */
+const INDEX_FOLDER = '_indices'
 /** Items that wait while a version is written are written together as the next one. */
 const SAVES_PER_VERSION = 64
 
@@ -60,6 +64,13 @@ export interface Shared {
   scans: Gate
 }
 
+/** A table with caches of its own. */
+export interface OpenTable {
+  table: Table
+  /** What they hold now. */
+  cachedBytes(): number
+}
+
 /** By column, what a large table is indexed with. */
 export type Indices = Record<'item_id' | 'vector', () => Index>
 
@@ -73,8 +84,8 @@ export class LanceCollection {
     keyOf: ({ item }) => item.id,
     run: (saves) => this.#saveAll(saves),
   })
-  #table: Table
-  readonly #openTable: () => Promise<Table>
+  #open: OpenTable
+  readonly #openTable: () => Promise<OpenTable>
   readonly #files: DurableTree
   readonly #shared: Shared
   #writesSinceCompaction = 0
@@ -83,30 +94,35 @@ export class LanceCollection {
 
   private constructor(
     description: NewCollection,
-    table: Table,
-    openTable: () => Promise<Table>,
+    open: OpenTable,
+    openTable: () => Promise<OpenTable>,
     files: DurableTree,
     shared: Shared,
   ) {
     this.description = description
-    this.#table = table
+    this.#open = open
     this.#openTable = openTable
     this.#files = files
     this.#shared = shared
   }
 
-  static async open(openTable: () => Promise<Table>, path: string, shared: Shared): Promise<LanceCollection> {
+  static async open(openTable: () => Promise<OpenTable>, path: string, shared: Shared): Promise<LanceCollection> {
     const files = new DurableTree(path)
     await files.sync()
-    const table = await openTable()
+    const open = await openTable()
+    const { table } = open
     const schema = await table.schema()
-    const collection = new LanceCollection(collectionOf(schema), table, openTable, files, shared)
+    const collection = new LanceCollection(collectionOf(schema), open, openTable, files, shared)
     assertCurrent(collection.description, schema)
     const { fragmentStats, numRows } = await table.stats()
     collection.#writesPerCompaction = writesPerCompaction(numRows)
     collection.#countWrites(fragmentStats.numFragments)
     void collection.writers.run(() => collection.#index(numRows)).catch(() => undefined)
     return collection
+  }
+
+  get #table(): Table {
+    return this.#open.table
   }
 
   async info(): Promise<Collection> {
@@ -124,11 +140,13 @@ export class LanceCollection {
   /** Items of different ids as one table version. */
   async #saveAll(saves: readonly Save[]): Promise<PromiseSettledResult<StoredItem | undefined>[]> {
     this.#assertOpen()
-    const there = await guarded(() => this.#findAll(saves.map(({ item }) => item.id)))
+    const sought = saves.filter(({ item }) => !item.isNew).map(({ item }) => item.id)
+    const rows = await guarded(() => this.#rowsOf(sought))
+    const there = byId(rows)
     const isTaken = ({ item, mayReplace }: Save) => !mayReplace && there.has(item.id)
     const items = saves.filter((save) => !isTaken(save)).map(({ item }) => item)
     // If this throws nothing was added, and each is tried alone; not so where only the sync fails.
-    if (items.length > 0) await guarded(() => this.#add(items, [...there.keys()]))
+    if (items.length > 0) await guarded(() => this.#add(items, rows))
     const synced = items.length > 0 ? this.#synced() : undefined
     const [outcome] = await Promise.allSettled([synced])
     return saves.map((save) => {
@@ -140,16 +158,16 @@ export class LanceCollection {
   }
 
   /** Of items that are there, rows of the same point are updated, new points added, those that the new item lacks removed. */
-  async #add(items: readonly NewItem[], there: readonly string[]): Promise<void> {
+  async #add(items: readonly NewItem[], there: readonly Row[]): Promise<void> {
     const rows = items.flatMap(rowsOf)
-    const replaced = items.map(({ id }) => id).filter((id) => there.includes(id))
+    const points = new Map(items.map((item) => [item.id, item.points.length]))
+    const replaced = there.filter(({ item_id }) => points.has(item_id))
     if (replaced.length === 0) return void (await this.#table.add(rows))
-    await this.#table
-      .mergeInsert(['item_id', 'point'])
-      .whenMatchedUpdateAll()
-      .whenNotMatchedInsertAll()
-      .whenNotMatchedBySourceDelete({ where: sqlIn('item_id', replaced) })
-      .execute(rows)
+    const merge = this.#table.mergeInsert(['item_id', 'point']).whenMatchedUpdateAll().whenNotMatchedInsertAll()
+    const shrunk = new Set(replaced.filter((row) => row.point >= points.get(row.item_id)!).map((row) => row.item_id))
+    // What may be removed is looked for in all rows, which costs as much as the rest.
+    const where = sqlIn('item_id', [...shrunk])
+    await (shrunk.size > 0 ? merge.whenNotMatchedBySourceDelete({ where }) : merge).execute(rows)
   }
 
   deleteAll(ids: readonly string[]): Promise<void> {
@@ -171,12 +189,12 @@ export class LanceCollection {
   }
 
   async #find(id: string): Promise<StoredItem | undefined> {
-    return (await this.#findAll([id])).get(id)
+    return byId(await this.#rowsOf([id])).get(id)
   }
 
-  async #findAll(ids: readonly string[]): Promise<Map<string, StoredItem>> {
-    const rows = await this.#table.query().where(sqlIn('item_id', ids)).select(ITEM_COLUMNS).toArray()
-    return new Map(itemsOf(rows as Row[]).map((item) => [item.id, item]))
+  async #rowsOf(ids: readonly string[]): Promise<Row[]> {
+    if (ids.length === 0) return []
+    return (await this.#table.query().where(sqlIn('item_id', ids)).select(ITEM_COLUMNS).toArray()) as Row[]
   }
 
   vectors(id: string): Promise<Float32Array[] | undefined> {
@@ -198,13 +216,13 @@ export class LanceCollection {
         .orderBy({ columnName: 'item_id', ascending: true })
         .limit(limit)
         .toArray()
-      return inOrder(await this.#findAll((page as Row[]).map((row) => row.item_id)))
+      return inOrder(await this.#rowsOf((page as Row[]).map((row) => row.item_id)))
     })
   }
 
   /** Those of the ids that are there, in order of id. */
   getAll(ids: readonly string[]): Promise<StoredItem[]> {
-    return this.#read(async () => inOrder(await this.#findAll(ids)))
+    return this.#read(async () => inOrder(await this.#rowsOf(ids)))
   }
 
   /** Points come best first; more are fetched until enough different items are among them, or no point is left. */
@@ -270,7 +288,7 @@ export class LanceCollection {
   }
 
   async #synced(): Promise<void> {
-    await guarded(() => this.#files.sync())
+    await guarded(() => this.#files.sync(INDEX_FOLDER))
     this.#countWrites(1)
   }
 
@@ -311,13 +329,19 @@ export class LanceCollection {
     const cleanupOlderThan = new Date(Date.now() - KEEP_VERSIONS_MS)
     await this.#table.optimize({ cleanupOlderThan, deleteUnverified: true })
     await this.#files.sync()
-    await this.#refresh()
+    await this.#refresh(rows)
   }
 
-  /** What is cached of files that are gone would stay until gigabytes are full: opened anew, the table begins with none. */
-  async #refresh(): Promise<void> {
+  /**
+   * What is cached of files that are gone would stay until gigabytes are full: opened anew, the table begins with nothing. Not
+   * with every compaction: what is still there would be read again, and an old cache lives until JavaScript's garbage is
+   * collected, as each search that was made with it holds it.
+   */
+  async #refresh(rows: number): Promise<void> {
+    const vectorBytes = rows * this.description.embedDim * Float32Array.BYTES_PER_ELEMENT
+    if (this.#open.cachedBytes() < SPARE_CACHE_BYTES + 2 * vectorBytes) return
     const old = this.#table
-    this.#table = await this.#openTable()
+    this.#open = await this.#openTable()
     old.close()
   }
 
@@ -339,8 +363,12 @@ function writesPerCompaction(rows: number): number {
   return Math.min(MAX_WRITES_PER_COMPACTION, Math.max(MIN_WRITES_PER_COMPACTION, rows / ROWS_PER_WRITE))
 }
 
-function inOrder(items: ReadonlyMap<string, StoredItem>): StoredItem[] {
-  return [...items.values()].sort((a, b) => compareIds(a.id, b.id))
+function byId(rows: Row[]): Map<string, StoredItem> {
+  return new Map(itemsOf(rows).map((item) => [item.id, item]))
+}
+
+function inOrder(rows: Row[]): StoredItem[] {
+  return itemsOf(rows).sort((a, b) => compareIds(a.id, b.id))
 }
 
 function unitOf(vector: Float32Array): Float32Array {

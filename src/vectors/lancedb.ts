@@ -6,12 +6,12 @@
  */
 import { availableParallelism } from 'node:os'
 import { basename, dirname } from 'node:path'
-import { type Connection, connect, Index, Session, type Table } from '@lancedb/lancedb'
+import { type Connection, connect, Index, Session } from '@lancedb/lancedb'
 import { DomainError } from '../errors.ts'
 import { Gate } from '../gate.ts'
 import { Serial } from '../serial.ts'
 import { DurableTree, fsyncPath } from './fsync-tree.ts'
-import { type Indices, LanceCollection, PARTITIONS } from './lance-collection.ts'
+import { type Indices, LanceCollection, type OpenTable, PARTITIONS } from './lance-collection.ts'
 import { LanceFolder, TABLE } from './lance-folder.ts'
 import { LanceReembedding, nothingToFill } from './lance-reembedding.ts'
 import type { MaintainedStore, Migration, ModelVectors, Reembedding } from './maintenance.ts'
@@ -28,10 +28,12 @@ const INDICES: Indices = {
 }
 
 /** With caches of its own, which go when it is closed. */
-async function openTable(path: string): Promise<Table> {
-  const connection = await connect(dirname(path), { session: Session.default() })
+async function openTable(path: string): Promise<OpenTable> {
+  const session = Session.default()
+  const connection = await connect(dirname(path), { session })
   try {
-    return await connection.openTable(basename(path, TABLE))
+    const table = await connection.openTable(basename(path, TABLE))
+    return { table, cachedBytes: () => Number(session.sizeBytes()) }
   } finally {
     connection.close()
   }

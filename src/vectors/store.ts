@@ -54,6 +54,8 @@ export interface ItemRecord {
 export interface NewItem extends ItemRecord {
   /** At least one. */
   points: readonly Point[]
+  /** Whether the id was made for this very write, so that nobody needs to look whether it is taken. */
+  isNew?: boolean
 }
 
 export interface StoredItem extends ItemRecord {

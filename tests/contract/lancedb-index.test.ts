@@ -1,9 +1,10 @@
 /** Large tables of the embedded store have indices, and still answer exactly. */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from '@lancedb/lancedb'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { openScratch } from '../../src/commands/scratch.ts'
 import { LanceVectorStore } from '../../src/vectors/lancedb.ts'
 import { rowsOf, schemaOf } from '../../src/vectors/rows.ts'
 import type { NewItem } from '../../src/vectors/store.ts'
@@ -126,4 +127,20 @@ it('does not let its index fall into ever more parts, however often something is
   expect(numIndices).toBeLessThanOrEqual(9)
   store = new LanceVectorStore(dir)
   expect(await store.describeCollection('large')).toEqual(COLLECTION)
+})
+
+it('sorts what an index is made of where it is told to', async () => {
+  const other = await mkdtemp(join(tmpdir(), 'onepeace-index-'))
+  const scratch = await openScratch(join(other, 'scratch'))
+  const connection = await connect(other)
+  const table = await connection.createEmptyTable('large', schemaOf(COLLECTION))
+  await table.add([...items.values()].flatMap(rowsOf))
+  table.close()
+  connection.close()
+  const made = new LanceVectorStore(other)
+  await made.createItem('large', itemOf(1_000_000)) // behind the index
+  expect(await readdir(join(other, 'scratch'))).not.toEqual([])
+  await made.close()
+  await scratch.close()
+  await rm(other, { recursive: true, force: true })
 })

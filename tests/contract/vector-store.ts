@@ -132,6 +132,22 @@ export function vectorStoreContract(name: string, harness: () => Promise<StoreHa
       expect((await store.getCollection(name))?.itemCount).toBe(1)
     })
 
+    it("keeps writes that come at once apart: what one replaces, shrinks or may not have is the others' as it was", async () => {
+      const name = await collection()
+      const three = [unit(1, 0, 0, 0), unit(0, 1, 0, 0), unit(0, 0, 1, 0)]
+      for (const id of ['grown', 'shrunk', 'taken']) await store.createItem(name, sound(id, ...three.slice(0, 2)))
+      const [taken, ...others] = await Promise.allSettled([
+        store.createItem(name, textItem('taken')),
+        store.putItem(name, sound('grown', ...three)),
+        store.putItem(name, textItem('shrunk')),
+        store.createItem(name, { ...textItem('new'), isNew: true }),
+      ])
+      expect(taken).toMatchObject({ status: 'rejected', reason: { code: 'conflict' } })
+      expect(others.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled'])
+      const segments = async (id: string) => (await store.getItem(name, id))?.segments.length
+      expect(await Promise.all(['grown', 'shrunk', 'taken', 'new'].map(segments))).toEqual([3, 0, 2, 0])
+    })
+
     it('never shows a reader neither or half of a replaced item', async () => {
       const name = await collection()
       await store.putItem(name, sound('x', unit(1, 0, 0, 0), unit(0, 1, 0, 0)))

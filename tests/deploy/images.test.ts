@@ -27,7 +27,7 @@ describe.each(['Dockerfile', 'Dockerfile.encoder'])('%s', (file) => {
 
   it('says how it is asked whether it lives, and starts the program alone', () => {
     expect(last).toMatch(/^HEALTHCHECK /m)
-    expect(last).toMatch(/^ENTRYPOINT \["node", "\/opt\/onepeace\/bin\/onepeace\.js"\]$/m)
+    expect(last).toMatch(/^ENTRYPOINT \["\/opt\/onepeace\/bin\/onepeace\.js"\]$/m)
   })
 
   it('holds no secret', () => {

@@ -3,10 +3,10 @@ import { expect, it } from 'vitest'
 import { Gathering } from '../../src/gathering.ts'
 import { Serial } from '../../src/serial.ts'
 
-function gathering(max = 10, run?: (items: string[]) => Promise<void>) {
+function gathering(max = 10, run?: (items: string[]) => Promise<void>, serial = new Serial()) {
   const groups: string[][] = []
   const all = new Gathering<string, string>({
-    serial: new Serial(),
+    serial,
     max,
     keyOf: (item) => item[0]!,
     run: async (items) => {
@@ -54,4 +54,25 @@ it('tries each alone where a group fails', async () => {
   })
   expect(values(await submit('a', 'b', 'c'))).toEqual(['a.', 'Error: bad b', 'c.'])
   expect(groups).toEqual([['a', 'b', 'c'], ['a'], ['b'], ['c']])
+})
+
+it('lets another task of the line have its turn while items keep coming', async () => {
+  const serial = new Serial()
+  const { groups, submit } = gathering(10, undefined, serial)
+  const coming: Promise<unknown>[] = []
+  let isOver = false
+  const keepComing = async () => {
+    for (let i = 0; !isOver && i < 200; i++) {
+      coming.push(submit(`${String.fromCharCode(97 + (i % 26))}${i}`))
+      await setTimeout(1)
+    }
+  }
+  const clients = keepComing()
+  await setTimeout(40)
+  const before = groups.length
+  await serial.run(async () => undefined)
+  expect(groups.length - before).toBeLessThanOrEqual(1)
+  isOver = true
+  await clients
+  await Promise.all(coming)
 })

@@ -41,14 +41,39 @@ describe('rows in 8 bits', () => {
 })
 
 describe('blocks', () => {
-  it.each([4, 8] as const)('of %i bits are at most a step of their own block away from what they were', (bits) => {
+  const inBlocks = (given: Float32Array, bits: 4 | 8) => {
+    const { values: bytes, scales } = quantiseBlocks(given, { bits, size: 16, columns: 20 })
+    const read = fromBlocks(bytes, scales, 2, 20, bits, 16)
+    return Array.from(scales, (scale, block) => {
+      const isOf = (i: number) => Math.floor(i / 20) * 2 + Math.floor((i % 20) / 16) === block
+      return { scale, was: given.filter((_, i) => isOf(i)), is: read.filter((_, i) => isOf(i)) }
+    })
+  }
+  const squared = (errors: readonly number[]) => errors.reduce((sum, error) => sum + error * error, 0)
+
+  it.each([4, 8] as const)('of %i bits are as near to what they were as their own block lets them be', (bits) => {
     fc.assert(
       fc.property(values(2 * 20), (given) => {
-        const blocks = quantiseBlocks(given, { bits, size: 16, columns: 20 })
-        const read = fromBlocks(blocks.values, blocks.scales, 2, 20, bits, 16)
-        for (const [i, value] of given.entries()) {
-          const block = Math.floor(i / 20) * 2 + Math.floor((i % 20) / 16)
-          expect(Math.abs(read[i]! - value)).toBeLessThanOrEqual(Math.abs(blocks.scales[block]!) * 1.0001)
+        for (const { scale, was, is } of inBlocks(given, bits)) {
+          const ends = [-(2 ** (bits - 1)) * scale, (2 ** (bits - 1) - 1) * scale].sort((a, b) => a - b)
+          for (const [i, value] of was.entries()) {
+            const within = Math.max(ends[0]!, Math.min(ends[1]!, value))
+            expect(Math.abs(is[i]! - within)).toBeLessThanOrEqual(Math.abs(scale) * 0.5001)
+          }
+        }
+      }),
+    )
+  })
+
+  it('of 4 bits cut the farthest value off only where the block as a whole is nearer for it', () => {
+    fc.assert(
+      fc.property(values(2 * 20), (given) => {
+        for (const { was, is } of inBlocks(given, 4)) {
+          const [low, high] = [Math.min(...was), Math.max(...was)]
+          const step = -(high > -low ? high : low) / 8
+          const whole = Array.from(was, (value) => Math.max(-8, Math.min(7, Math.round(value / (step || 1)))) * step)
+          const error = squared(Array.from(was, (value, i) => is[i]! - value))
+          expect(error).toBeLessThanOrEqual(squared(Array.from(was, (value, i) => whole[i]! - value)) * 1.0001 + 1e-6)
         }
       }),
     )
