@@ -101,6 +101,7 @@ class Trainer:
     def __init__(self, group, config, encoder, tokenizer, args):
         self.args, self.config, self.device = args, config, pick_device(args.device)
         self.tasks = {task.name: task for task in group.tasks() if not args.shares or task.name in args.shares}
+        group.begin(encoder)
         self.model = nn.ModuleDict({name: FineTuned(config, task.head, encoder) for name, task in self.tasks.items()})
         aids = {name: task.aid(config.embed_dim) for name, task in self.tasks.items()}
         self.aids = nn.ModuleDict({name: aid for name, aid in aids.items() if aid})  # dropped after training
@@ -137,9 +138,10 @@ class Trainer:
             self.middle.clear(), self.attended.clear()
             with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=not self.args.fp32):
                 loss, accuracy = task.loss(self.model[name], self.aids[name] if name in self.aids else None, inputs)
-                inputs = self.group.fitted(inputs, self.model[name].hidden)
-                shown = self.aids["shown"].loss(self.model[name].hidden, self.middle[0], inputs) if "names" in inputs else None
-                if "said_names" in inputs:
+                seen.update({f"{name} {term}": value for term, value in task.terms.items()})
+                on_scenes = "shown" in self.aids and "names" in inputs
+                shown = self.aids["shown"].loss(self.model[name].hidden, self.middle[0], inputs) if on_scenes else None
+                if on_scenes and "said_names" in inputs:
                     layers = self.attended[: self.config.layers - self.config.layers * 2 // 3]  # of the first picture
                     seen[f"{name} pointing"] = pointing = pointing_loss(*layers[0], inputs)
                     shown = shown + pointing + sum(0.5 * pointing_loss(*layer, inputs, False) for layer in layers[1:])
@@ -208,10 +210,12 @@ def main():
     source = args.out / f"{group.first}.pt" if args.resume else args.init
     config, encoder = trunk_of(source, group.trunk, args.side, None if args.resume else args.trunk)
     trainer = Trainer(group, config, encoder, Tokenizer(BPE), args)
-    if args.trunk and not args.resume:
-        trainer.begin_with(args.trunk)
     if args.resume:
         trainer.load(args.out)
+    elif args.trunk:
+        trainer.begin_with(args.trunk)
+    else:
+        group.start(trainer)
     train(trainer, args)
 
 

@@ -23,8 +23,9 @@ TONED_SHARE = 0.3  # of the objects without colour
 KIND_SHARES = {"exists": 0.5, "coloured": 0.8, "relation": 2, "side": 1.5, "size": 0.4, "count": 1.8, "total": 0.8, "colour": 0.6,
                "kind": 1, "which": 1.6, "beside": 1.8}  # of the questions: what is harder is asked more often
 PICTURE_SHARES = {"grounding": 1, "picture-qa": 1, "pair-reasoning": 1 / 8, "segmentation": 1 / 4}  # of a batch
-CANDIDATES = 2  # of four answers to a sound question: half the work, and each step has more sounds
 LENGTHS_S, LENGTH_SHARES = (2, 3), (0.7, 0.3)  # of the sounds with questions
+SOUND_SHARES = {"heard": 0.4, "first": 0.8, "last": 1, "after": 1.4, "absent": 0.8, "loudest": 1, "count": 1.4, "word": 2.5,
+                "first word": 4}  # of the questions about sounds: there are 500 words and 53 events
 QUESTION_SHARES = {"picture-qa": 1, "pair-reasoning": 1 / 8}
 TEXT_STEP = 4  # lengths are rounded up to this, so that kernels meet few shapes
 
@@ -100,30 +101,24 @@ class SceneBatches:
 
 
 class SoundBatches:
-    """Sounds with a question and CANDIDATES of the candidate answers, and what is heard and said as labels."""
+    """Sounds with a question and its four candidate answers, and what is heard and said as labels."""
 
     def __init__(self, tokenizer, batch, questions=None):
         self.tokenizer, self.batch, self.questions = tokenizer, batch, questions or SoundQuestions()
 
     def __call__(self, rng):
         seconds = LENGTHS_S[rng.choice(len(LENGTHS_S), p=LENGTH_SHARES)]
-        asked = [self.questions.one(rng, seconds) for _ in range(self.batch)]
-        chosen = [self.some_candidates(question, rng) for question in asked]
-        rows = [(question, candidate) for question, few in zip(asked, chosen) for candidate in few]
+        kinds = rng.choice(list(SOUND_SHARES), size=self.batch, p=np.array(list(SOUND_SHARES.values())) / sum(SOUND_SHARES.values()))
+        asked = [self.questions.one(rng, seconds, str(kind)) for kind in kinds]
+        rows = [(question, candidate) for question in asked for candidate in question.candidates]
         ids = padded(self.tokenizer, [f"{q.text} answer: {candidate}" for q, candidate in rows])  # AVQA's form (§10)
         said = [said_in_text(self.tokenizer, *row, ids.shape[1]) for row in rows]
-        heard = [heard_in_frames(question) for question in asked for _ in range(CANDIDATES)]
+        heard = [heard_in_frames(question) for question in asked]
         waves = torch.from_numpy(np.stack([normalise(q.wave) for q in asked]).astype(np.float32))
-        right = torch.tensor([few.index(q.candidates[q.right]) for q, few in zip(asked, chosen)])
-        return {"sound-qa": {"ids": ids, "waves": waves, "right": right, "lengths": ids.ne(PAD).sum(1) - 1,
+        return {"sound-qa": {"ids": ids, "waves": waves, "right": torch.tensor([q.right for q in asked]),
+                             "lengths": ids.ne(PAD).sum(1) - 1,
                              **{k: torch.stack([x[k] for x in said]) for k in said[0]},
                              **{k: torch.stack([x[k] for x in heard]) for k in heard[0]}}}
-
-    def some_candidates(self, question, rng):
-        """The right one and others, in random order."""
-        wrong = [c for i, c in enumerate(question.candidates) if i != question.right]
-        few = [question.candidates[question.right], *(wrong[i] for i in rng.permutation(3)[: CANDIDATES - 1])]
-        return [few[i] for i in rng.permutation(CANDIDATES)]
 
 
 class LabelBatches:

@@ -3,18 +3,21 @@ import re
 
 from .finetune_aids import Shown
 from .finetune_batches import QUESTION_SHARES, LabelBatches, SceneBatches, SoundBatches
-from .finetune_sound_aids import Heard
+from .finetune_sound_reader import set_apart
+from .finetune_sound_start import start_with_words
 from .finetune_tasks import Answering, Choice, Grounding, Segmentation
 from .material.batches import batches
 from .material.mixtures import EVENTS
 from .material.objects import CLASSES
 from .material.questions import ANSWERS, OBJECT_NAMES
+from .material.sound_questions import SoundQuestions
 from .onepeace.heads import Head
+from .schedule import Average
 
 
 class Group:
     """`trunk`: which branches the shared encoder has; `first`: a head whose checkpoint holds all of them, to resume from;
-    `shown`: the aid that reads tokens, or None."""
+    `shown`: the aid that reads tokens of scenes, or None."""
 
     shown = None
 
@@ -22,9 +25,11 @@ class Group:
         """The largest tensor stays as it is, so that the bundle shares it with the retrieval model."""
         return "embed_tokens" in name
 
-    def fitted(self, inputs, hidden):
-        """The labels as long as the hidden states are."""
-        return inputs
+    def begin(self, encoder):
+        """Changes a pre-trained encoder before it is trained; one that has been changed stays as it is."""
+
+    def start(self, trainer):
+        """What a trainer that begins from a pre-trained encoder may take from the material in closed form."""
 
     def batches(self, args, tokenizer, first_step, warm=False):
         draw = self.draw(args, tokenizer)
@@ -73,14 +78,19 @@ class Questions(Upper):
 class Sounds(Upper):
     """Questions about sounds, on the lower half of the retrieval model."""
 
-    trunk, first, shown = Head("aqa", "al", 1), "sound-qa", Heard
+    trunk, first = Head("aqa", "al", 1), "sound-qa"
 
     def tasks(self):
         return [Choice("sound-qa", Head("aqa", "al", 1))]
 
-    def fitted(self, inputs, hidden):
-        frames = hidden["audio"].shape[1] - 1
-        return {k: v[:, :frames] if k in ("names", "centres") else v for k, v in inputs.items()}
+    def begin(self, encoder):
+        set_apart(encoder)
+
+    def start(self, trainer):
+        trainer.model.cpu(), trainer.aids.cpu()
+        start_with_words(trainer.model["sound-qa"], trainer.aids["sound-qa"], SoundQuestions(), trainer.tokenizer)
+        trainer.model.to(trainer.device), trainer.aids.to(trainer.device)
+        trainer.average = Average(trainer.model, trainer.average.decay)
 
     def draw(self, args, tokenizer):
         return SoundBatches(tokenizer, args.batch)

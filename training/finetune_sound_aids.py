@@ -4,27 +4,39 @@ import torch
 from torch import nn
 import torch.nn.functional as F
 
-from .finetune_aids import pooling_loss
+from .finetune_aids import COUNTS, NAMES, pointed, pooling_loss, spread
 from .finetune_sound_labels import HEARD_NAMES, SAID
-from .material.sound_questions import NUMBERS
+from .material.mixtures import EVENTS
+from .material.sound_questions import HITS, NUMBERS
+
+WORDS_HEAD = 1  # of a reading layer's attention: finds spoken words, as NAMES finds events and hits
 
 
 class Heard(nn.Module):
-    """One classifier reads frames and words, at the end of the trunk and two thirds up, so that attention finds one by the other."""
+    """One classifier reads frames and words where the text begins to read the sound, and in the end, so that attention finds
+    one by the other."""
 
     def __init__(self, dim):
         super().__init__()
-        self.middle_norm = nn.LayerNorm(dim)
-        self.names, self.centres = nn.Linear(dim, 1 + len(HEARD_NAMES)), nn.Linear(dim, 1)
+        self.norms = nn.ModuleList([nn.LayerNorm(dim), nn.LayerNorm(dim)])  # of what the first and the last reading layer meet
+        self.names, self.centres, self.times = nn.Linear(dim, 1 + len(HEARD_NAMES)), nn.Linear(dim, 1), nn.Linear(dim, 1)
         self.counts, self.spans, self.order = nn.Linear(dim, 1 + len(NUMBERS)), nn.Linear(dim, 2), nn.Linear(dim, len(SAID))
 
-    def loss(self, hidden, middle, inputs):
-        """hidden {modality: (B, T, D)}, CLS first; middle (B, T_text + T_audio, D)."""
-        texts, middle = hidden["text"].shape[1], self.middle_norm(middle)
-        loss = self.told(hidden["audio"], inputs["names"]) + self.told(middle[:, texts:], inputs["names"])
-        for words in (hidden["text"], middle[:, :texts]):
+    def loss(self, reading, inputs):
+        """reading: finetune_sound_reader.Reading; "names" and "centres" of inputs are those of the sounds, (B, n frames or more)."""
+        frames = reading.frames[0].shape[1] - 1
+        names, centres = inputs["names"][:, :frames], inputs["centres"][:, :frames]
+        middle, upper = (norm(heard) for norm, heard in zip(self.norms, (reading.frames[0], reading.frames[-1])))
+        loss = self.told(middle, names) + 0.5 * self.told(upper, names) + self.centred(middle, centres)
+        loss = loss + self.timed(middle) + self.timed(upper)
+        for words in (self.norms[0](reading.words[0]), reading.text):
             loss = loss + 0.5 * self.told(words, inputs["said_names"])
-        return loss + self.centred(middle[:, texts:], inputs["centres"]) + self.found(hidden["text"][:, 1:], inputs)
+        return loss + self.found(reading.text[:, 1:], inputs)
+
+    def timed(self, tokens):
+        """Each frame of (B, 1 + n, D) says when it is, 0 to 1 of the clip: relative positions alone do not."""
+        said = self.times(tokens[:, 1:]).squeeze(-1).float().sigmoid()
+        return 2 * (said - torch.linspace(0, 1, said.shape[1], device=said.device)).abs().mean()
 
     def told(self, tokens, names):
         """tokens (B, 1 + n, D), CLS first, against names int64 (B, n): sound and silence count alike."""
@@ -61,3 +73,25 @@ def answer_loss(weights, inputs):
     asked = torch.where((first & ~answer).any(1, keepdim=True), first, answer)
     half = weights.shape[2] // 2
     return (pooling_loss(weights[..., :half], asked) + pooling_loss(weights[..., half:], answer)) / 2
+
+
+def listening_loss(weights, inputs):
+    """`pointing_loss` of finetune_aids.py for one reading layer: words attend to the frames of what they name, or to the sound's
+    CLS where there are none: one head for spoken words, one for events and hits. One spreads evenly over CLS and the middles.
+    weights: of Reading.attended."""
+    texts, rows = 1 + inputs["ids"].shape[1], len(inputs["ids"]) // len(inputs["waves"])
+    heads, frames = weights.shape[1], weights.shape[-1] - texts - 1
+    names, centres = (inputs[kind][:, :frames].repeat_interleave(rows, 0) for kind in ("names", "centres"))
+    said = inputs["said_names"]
+    match = (names[:, None] == said[..., None]) & (said > 0)[..., None]  # (nB, T, frames)
+    missed = -weights[:, :, 1:texts, texts:]
+    word = may_be_spoken(said)
+    loss = spread(missed[:, COUNTS % heads], {**inputs, "centres": centres})
+    for head, asked in ((NAMES, (said > 0) & ~word), (WORDS_HEAD % heads, word)):
+        loss = loss + pointed(missed[:, head], match, asked)
+    return loss
+
+
+def may_be_spoken(names):
+    """Whether labels are of spoken words; a word that is an event's name as well counts as the event."""
+    return (names > len(EVENTS)) & (names <= len(HEARD_NAMES) - len(HITS))

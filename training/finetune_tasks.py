@@ -1,5 +1,5 @@
 """The tasks that finetune.py trains: for each its head, labels and loss (§13.5). finetune_batches.py makes the inputs."""
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Optional
 
 import torch
@@ -7,7 +7,8 @@ from torch import nn
 import torch.nn.functional as F
 
 from .finetune_aids import Compared, box_loss, comparing_loss, pooled_weights, pooling_loss
-from .finetune_sound_aids import answer_loss
+from .finetune_sound_aids import Heard, answer_loss, listening_loss
+from .finetune_sound_reader import read
 from .onepeace.heads import Head
 from .onepeace.tokenizer import PAD
 
@@ -17,11 +18,13 @@ ARGUMENTS = ("ids", "images", "images_2", "waves")  # of a model; what else is d
 
 @dataclass
 class Task:
-    """`loss(model, aid, inputs)` -> (loss, accuracy), both scalars. `aid`: a module that only helps training, or None."""
+    """`loss(model, aid, inputs)` -> (loss, accuracy), both scalars. `aid`: a module that only helps training, or None. `terms`:
+    {name: scalar} of what else the log shows of the last loss."""
 
     name: str
     head: Head
     labels: Optional[list] = None
+    terms: dict = field(default_factory=dict)
 
     def aid(self, dim):
         return None
@@ -86,12 +89,17 @@ class Choice(Task):
     Cross entropy over the n; the official hinge (§13.5) asks the same, but learns more slowly at this size.
     """
 
+    def aid(self, dim):
+        return Heard(dim)
+
     def loss(self, model, aid, inputs):
-        frames = model.encoder_wrapper.audio_adapter.embed_audios(inputs["waves"])  # (B, T, D), once for all candidates
-        shared = len(inputs["ids"]) // len(frames)
-        scores = model(ids=inputs["ids"], waves=frames.repeat_interleave(shared, 0)).float().view(-1, shared)
+        heard, padding = read(model.encoder_wrapper, inputs["ids"], inputs["waves"]), inputs["ids"].eq(PAD)
+        scores = model.classify_head([heard.text[:, 1:]], padding).float().view(len(inputs["waves"]), -1)
         loss = F.cross_entropy(scores, inputs["right"])
+        right = scores.argmax(1).eq(inputs["right"]).float().mean()
         if "said_names" in inputs:
-            weights = pooled_weights(model.classify_head.attn_pooling_func, model.hidden["text"][:, 1:], inputs["ids"].eq(PAD))
-            loss = loss + 2 * answer_loss(weights, inputs)
-        return loss, scores.argmax(1).eq(inputs["right"]).float().mean()
+            weights = pooled_weights(model.classify_head.attn_pooling_func, heard.text[:, 1:], padding)
+            shown, pointing = aid.loss(heard, inputs), sum(listening_loss(part, inputs) for part in heard.attended)
+            self.terms = {"choice": loss.detach(), "pointing": pointing.detach(), "shown": shown.detach()}
+            loss = loss + 2 * answer_loss(weights, inputs) + shown + pointing
+        return loss, right

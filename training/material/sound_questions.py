@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from . import speech
-from .clips import RATE, add_noise, colour_sound, normalise
+from .clips import RATE, add_noise, colour_sound, disturb, normalise
 from .mixtures import EVENTS, Events, order_is_held_out
 from .phrases import pick
 from .sound_tools import Parameters, burst, place, times, tone
@@ -166,6 +166,7 @@ class SoundQuestions:
         """float (samples,): the word somewhere in silence, RMS 1 while it lasts; cut where longer. And its first sample and end."""
         offset, length = self.words[word][rng.integers(len(self.words[word]))]
         wave = self.speech[offset : offset + min(length, samples)].astype(np.float64)
+        wave = wave if self.held_out else disturb(wave, rng)[:samples]  # other tempos and rooms, as in stage 2
         before = int(rng.integers(samples - len(wave) + 1))
         wave /= np.sqrt((wave**2).mean()) + 1e-9
         return np.r_[np.zeros(before), wave, np.zeros(samples - before - len(wave))], before, before + len(wave)
