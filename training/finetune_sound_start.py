@@ -32,18 +32,16 @@ def start_with_words(model, aid, questions, tokenizer, times=9, batch=20, seed=0
     for at in range(0, times * len(words), batch):
         spoken = [questions.spoken(words[i % len(words)], SAMPLES, rng) for i in range(at, min(at + batch, times * len(words)))]
         waves = np.stack([normalise(add_noise(wave / np.abs(wave).max(), rng)) for wave, _, _ in spoken]).astype(np.float32)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            reading = read(encoder, token_batch(tokenizer, ["a"] * len(waves), 4), torch.from_numpy(waves))
-            for kept, norm, place in zip(heard, norms, places):
-                tokens = norm(reading.frames[place][:, 1:]).float()
-                kept += [tokens[row, span(*ends, tokens.shape[1])] for row, (_, *ends) in enumerate(spoken)]
+        reading = read(encoder, token_batch(tokenizer, ["a"] * len(waves), 4), torch.from_numpy(waves))
+        for kept, norm, place in zip(heard, norms, places):
+            tokens = norm(reading.frames[place][:, 1:])
+            kept += [tokens[row, span(*ends, tokens.shape[1])] for row, (_, *ends) in enumerate(spoken)]
     for text in TEXTS:
         ids = token_batch(tokenizer, [text.format(word.lower()) for word in words], 24)
         last = ids.ne(1).sum(1) - 1  # with CLS before, </s> behind
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            reading = read(encoder, ids, torch.from_numpy(waves[:1]))
+        reading = read(encoder, ids, torch.from_numpy(waves[:1]))
         for kept, norm, place in zip(said, norms, places):
-            kept.append(norm(reading.words[place]).float()[torch.arange(len(ids)), last])
+            kept.append(norm(reading.words[place])[torch.arange(len(ids)), last])
     heard = [torch.stack(kept).unflatten(0, (times, len(words))) for kept in heard]  # (times, words, FRAMES, D)
     said = [torch.stack(kept) for kept in said]  # (texts, words, D)
     set_names(aid, [LABELS[word.lower()] for word in words], heard[0], said[0])
