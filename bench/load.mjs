@@ -15,7 +15,7 @@ import { args, quantile, Report, sized } from './harness.mjs'
 import { ms, withService } from './service.mjs'
 
 const MINUTES = Number(args[0] ?? sized(10, 0.02))
-const ITEMS = Number(args[1] ?? sized(40_000, 50))
+const ITEMS = Number(args[1] ?? sized(20_000, 50))
 const CLIENTS = sized([8, 16, 32, 64], [8])
 const SECONDS_PER_STEP = sized(15, 0.5)
 const figures = new Report('load')

@@ -1,6 +1,6 @@
 /**
- * Flags and environment → one frozen Config; the only reader of `process.env`, to which only scratch.ts writes. A flag wins over its variable, a variable
- * over the default. Everything wrong is said at once.
+ * Flags and environment → one frozen Config; the only reader of `process.env`, to which only scratch.ts writes. A flag wins over its
+ * variable, a variable over the default. Everything wrong is said at once.
  */
 import { isIP } from 'node:net'
 import { fileURLToPath } from 'node:url'

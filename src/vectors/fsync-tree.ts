@@ -25,27 +25,24 @@ function ignoreGone(error: NodeJS.ErrnoException): undefined {
 
 export class DurableTree {
   readonly #root: string
+  readonly #writtenOnce: string | undefined
   /** By folder, the names in it at the last call. */
   #known = new Map<string, ReadonlySet<string>>()
 
-  constructor(root: string) {
+  /** @param writtenOnce a folder in the root: what is in a folder of it never changes, so that one that is synced is not listed again */
+  constructor(root: string, writtenOnce?: string) {
     this.#root = root
+    this.#writtenOnce = writtenOnce && join(root, writtenOnce)
   }
 
-  /**
-   * Fsyncs files that were not there at the last call, then the folders that changed.
-   * @param without a folder in the root that is known to have nothing new, so that it need not be listed
-   */
-  async sync(without?: string): Promise<void> {
+  /** Fsyncs files that were not there at the last call, then the folders that changed. */
+  async sync(): Promise<void> {
     const seen = new Map<string, ReadonlySet<string>>()
-    const left = without === undefined ? undefined : join(this.#root, without)
-    await this.#syncFolder(this.#root, seen, left)
-    if (left !== undefined)
-      for (const [folder, names] of this.#known) if (folder.startsWith(left)) seen.set(folder, names)
+    await this.#syncFolder(this.#root, seen)
     this.#known = seen
   }
 
-  async #syncFolder(folder: string, seen: Map<string, ReadonlySet<string>>, left?: string): Promise<void> {
+  async #syncFolder(folder: string, seen: Map<string, ReadonlySet<string>>): Promise<void> {
     const known = this.#known.get(folder)
     const names = new Set<string>()
     const fresh: string[] = []
@@ -54,7 +51,11 @@ export class DurableTree {
       const { name } = entry
       if (!entry.isDirectory() && !entry.isFile()) continue
       const path = join(folder, name)
-      if (path !== left && entry.isDirectory()) await this.#syncFolder(path, seen, left)
+      if (entry.isDirectory()) {
+        const before = folder === this.#writtenOnce ? this.#known.get(path) : undefined
+        if (before) seen.set(path, before)
+        else await this.#syncFolder(path, seen)
+      }
       names.add(name)
       if (known?.has(name)) continue
       isChanged = true // a new folder, such as an index's, is a name to keep too

@@ -46,7 +46,7 @@ const KEEP_VERSIONS_MS = 60_000
 
 /** Of caches, beyond the vectors twice. */
 const SPARE_CACHE_BYTES = 32 * 2 ** 20
-/** Lance's, of a table: only what makes an index or adds to one writes there. */
+/** Lance's, of a table: in it a folder for each part of an index, which is written before a version refers to it. */
 const INDEX_FOLDER = '_indices'
 /** Items that wait while a version is written are written together as the next one. */
 const SAVES_PER_VERSION = 64
@@ -107,7 +107,7 @@ export class LanceCollection {
   }
 
   static async open(openTable: () => Promise<OpenTable>, path: string, shared: Shared): Promise<LanceCollection> {
-    const files = new DurableTree(path)
+    const files = new DurableTree(path, INDEX_FOLDER)
     await files.sync()
     const open = await openTable()
     const { table } = open
@@ -141,7 +141,7 @@ export class LanceCollection {
   async #saveAll(saves: readonly Save[]): Promise<PromiseSettledResult<StoredItem | undefined>[]> {
     this.#assertOpen()
     const sought = saves.filter(({ item }) => !item.isNew).map(({ item }) => item.id)
-    const rows = await guarded(() => this.#rowsOf(sought))
+    const rows = await guarded(() => this.#readRows(sought))
     const there = byId(rows)
     const isTaken = ({ item, mayReplace }: Save) => !mayReplace && there.has(item.id)
     const items = saves.filter((save) => !isTaken(save)).map(({ item }) => item)
@@ -189,10 +189,10 @@ export class LanceCollection {
   }
 
   async #find(id: string): Promise<StoredItem | undefined> {
-    return byId(await this.#rowsOf([id])).get(id)
+    return byId(await this.#readRows([id])).get(id)
   }
 
-  async #rowsOf(ids: readonly string[]): Promise<Row[]> {
+  async #readRows(ids: readonly string[]): Promise<Row[]> {
     if (ids.length === 0) return []
     return (await this.#table.query().where(sqlIn('item_id', ids)).select(ITEM_COLUMNS).toArray()) as Row[]
   }
@@ -216,13 +216,13 @@ export class LanceCollection {
         .orderBy({ columnName: 'item_id', ascending: true })
         .limit(limit)
         .toArray()
-      return inOrder(await this.#rowsOf((page as Row[]).map((row) => row.item_id)))
+      return inOrder(await this.#readRows((page as Row[]).map((row) => row.item_id)))
     })
   }
 
   /** Those of the ids that are there, in order of id. */
   getAll(ids: readonly string[]): Promise<StoredItem[]> {
-    return this.#read(async () => inOrder(await this.#rowsOf(ids)))
+    return this.#read(async () => inOrder(await this.#readRows(ids)))
   }
 
   /** Points come best first; more are fetched until enough different items are among them, or no point is left. */
@@ -288,7 +288,7 @@ export class LanceCollection {
   }
 
   async #synced(): Promise<void> {
-    await guarded(() => this.#files.sync(INDEX_FOLDER))
+    await guarded(() => this.#files.sync())
     this.#countWrites(1)
   }
 
@@ -352,9 +352,10 @@ export class LanceCollection {
     for (const [column, config] of Object.entries(this.#shared.indices)) {
       const name = there.find(({ columns }) => columns.includes(column))?.name
       const parts = name === undefined ? 0 : ((await this.#table.indexStats(name))?.numIndices ?? 1)
-      if (parts === 0 || parts > MAX_INDEX_PARTS) await this.#table.createIndex(column, { config: config() })
+      if (parts > 0 && parts <= MAX_INDEX_PARTS) continue
+      await this.#table.createIndex(column, { config: config() })
+      await this.#files.sync()
     }
-    await this.#files.sync()
   }
 }
 

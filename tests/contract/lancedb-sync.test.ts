@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
@@ -32,4 +32,29 @@ it('tells every item of a group that it is not on disk, and none that its id is 
   const outcomes = await Promise.allSettled(['a', 'b', 'c'].map((id) => store.createItem('c', item(id))))
   const codes = outcomes.map((outcome) => outcome.status === 'rejected' && outcome.reason.code)
   expect(codes).toEqual(Array(3).fill('vector-store-unavailable'))
+})
+
+it('syncs what is new of an index where a sync before failed, and lists a part that is synced no more', async () => {
+  const root = join(dir, 'tree')
+  const add = async (...path: string[]) => {
+    await mkdir(join(root, ...path.slice(0, -1)), { recursive: true })
+    await writeFile(join(root, ...path), '')
+  }
+  await add('_indices', 'a', 'rows')
+  const handle = await open(root)
+  const synced = vi.spyOn(Object.getPrototypeOf(handle) as typeof handle, 'sync')
+  await handle.close()
+  const tree = new DurableTree(root, '_indices')
+  synced.mockRejectedValueOnce(new Error('no room'))
+  await expect(tree.sync()).rejects.toThrow('no room')
+  const count = async () => {
+    const before = synced.mock.calls.length
+    await tree.sync()
+    return synced.mock.calls.length - before
+  }
+  expect(await count()).toBe(4) // the file, its folder, `_indices`, the root
+  expect(await count()).toBe(0)
+  await add('_indices', 'b', 'rows')
+  await add('_indices', 'a', 'never')
+  expect(await count()).toBe(3) // the file, its folder, `_indices`
 })
