@@ -58,7 +58,10 @@ export async function openDataDir(dir: string): Promise<DataDir> {
   await prepareDataDir(dir)
   const path = join(dir, LOCK)
   await acquire(dir, path)
-  const scratch = await openScratch(join(dir, SCRATCH))
+  const scratch = await openScratch(join(dir, SCRATCH)).catch(async (error: NodeJS.ErrnoException) => {
+    await rm(path, { force: true })
+    throw unusable(dir, error)
+  })
   const pulse = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => {}), SIGN_OF_LIFE_MS).unref()
   return {
     ...dataLayout(dir),
@@ -106,9 +109,12 @@ export function dataLayout(dir: string): Omit<DataDir, 'release'> {
 /** Makes the folder ours if it is new; leaves who may use it to the lock. @throws DataDirError as `openDataDir`, but for `in use` */
 export async function prepareDataDir(dir: string): Promise<void> {
   await prepare(dir).catch((error: NodeJS.ErrnoException) => {
-    if (error instanceof DataDirError) throw error
-    throw new DataDirError(`The data folder ${dir} cannot be used: ${error.message}. Choose another with --data.`)
+    throw error instanceof DataDirError ? error : unusable(dir, error)
   })
+}
+
+function unusable(dir: string, { message }: Error): DataDirError {
+  return new DataDirError(`The data folder ${dir} cannot be used: ${message}. Choose another with --data.`)
 }
 
 async function prepare(dir: string): Promise<void> {

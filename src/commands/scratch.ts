@@ -7,9 +7,8 @@ import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Recurring } from '../recurring.ts'
 
+/** Between sweeps; what is younger than that may be in use. */
 const SWEEP_EVERY_MS = 3_600_000
-/** What is younger may be in use. */
-const USED_MS = 3_600_000
 
 export interface Scratch {
   /** The environment is as it was before. */
@@ -39,6 +38,6 @@ export async function sweepScratch(dir: string): Promise<void> {
   for (const name of await readdir(dir)) {
     const path = join(dir, name)
     const { mtimeMs } = await stat(path)
-    if (mtimeMs < Date.now() - USED_MS) await rmdir(path).catch(() => undefined) // one with something in it stays
+    if (mtimeMs < Date.now() - SWEEP_EVERY_MS) await rmdir(path).catch(() => undefined) // one with something in it stays
   }
 }

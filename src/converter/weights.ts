@@ -58,7 +58,8 @@ async function* encodeAhead(
   const begin = (planned: TensorPlan) => {
     const { name, role, storedShape: shape, store } = planned
     const task = checkpoint.readFloat32(name).then((values) => ({ role, shape, values: store(values) }))
-    const encoded = task.then((read) => thread.encode({ ...read, as: storedAs(planned, precision) }))
+    const as = storedAs(planned, precision)
+    const encoded = task.then((read) => thread.encode({ ...read, as }).catch((cause) => refuse(planned, cause)))
     encoded.catch(() => {}) // told when its turn comes
     return { planned, encoded, bytes: tensorBytes(checkpoint.tensors.get(name)!) }
   }
@@ -70,7 +71,7 @@ async function* encodeAhead(
       ahead += begun.at(-1)!.bytes
     }
     const { planned, encoded, bytes } = begun.shift()!
-    yield [planned, await encoded.catch((cause) => refuse(planned, cause))]
+    yield [planned, await encoded]
     ahead -= bytes
   }
 }
