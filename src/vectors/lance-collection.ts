@@ -31,16 +31,19 @@ import { sqlIn, sqlString } from './sql.ts'
 import type { Collection, Hit, ListQuery, NewCollection, NewItem, SearchQuery, StoredItem } from './store.ts'
 import { guarded, noSuchCollection } from './store-errors.ts'
 
-/** Writes between compactions: few enough that a scan opens few files, more for large tables, which cost more to rewrite. */
+/** Writes between compactions where nobody searches, more for large tables, which cost more to rewrite. */
 const MIN_WRITES_PER_COMPACTION = 16
 const MAX_WRITES_PER_COMPACTION = 512
 const ROWS_PER_WRITE = 1000
+/** A compaction costs some 3 µs a row, and a search 0.5 ms for each file that it opens beside the index. */
+const ROWS_PER_OPENED_FILE = 150
+const MIN_OPENED_FILES = 100
 /** From this size a scan for one id costs more than looking it up in an index. */
 const ROWS_WORTH_AN_INDEX = 10_000
-/** Parts of the vector index, all of which are searched: some for each core, few enough to cost nothing themselves. */
-export const PARTITIONS = 16
+/** All partitions of the vector index are searched, so that it has one; earlier versions made 16. */
+const MOST_PARTITIONS = 16
 /** Each part is searched by itself and cached by itself: what many small ones cost, all searches pay. */
-const MAX_INDEX_PARTS = 8
+const MAX_INDEX_PARTS = 4
 /** Versions younger than this may still be read by a query that began before the compaction. */
 const KEEP_VERSIONS_MS = 60_000
 
@@ -88,8 +91,11 @@ export class LanceCollection {
   readonly #openTable: () => Promise<OpenTable>
   readonly #files: DurableTree
   readonly #shared: Shared
+  #rows = 0
   #writesSinceCompaction = 0
-  #writesPerCompaction = MIN_WRITES_PER_COMPACTION
+  /** By searches, of files written since the last compaction. */
+  #openedFiles = 0
+  #isCompacting = false
   #closed = false
 
   private constructor(
@@ -115,7 +121,7 @@ export class LanceCollection {
     const collection = new LanceCollection(collectionOf(schema), open, openTable, files, shared)
     assertCurrent(collection.description, schema)
     const { fragmentStats, numRows } = await table.stats()
-    collection.#writesPerCompaction = writesPerCompaction(numRows)
+    collection.#rows = numRows
     collection.#countWrites(fragmentStats.numFragments)
     void collection.writers.run(() => collection.#index(numRows)).catch(() => undefined)
     return collection
@@ -249,12 +255,15 @@ export class LanceCollection {
   async #nearest(query: SearchQuery, points: number): Promise<Row[]> {
     const columns = [...ITEM_COLUMNS, '_distance', ...(query.withVector ? ['vector'] : [])]
     // Of unit vectors, 1 - dot is the cosine distance.
-    const nearest = this.#table.vectorSearch(unitOf(query.vector)).distanceType('dot').nprobes(PARTITIONS)
+    const nearest = this.#table.vectorSearch(unitOf(query.vector)).distanceType('dot').nprobes(MOST_PARTITIONS)
     const search = nearest.select(columns).limit(points)
     const modalities = query.modalities ? sqlIn('modality', query.modalities) : 'true'
     const where = modalities + andFilter(query.filter)
     if (where !== 'true') search.where(where)
-    return (await search.toArray()) as Row[]
+    const rows = (await search.toArray()) as Row[]
+    this.#openedFiles += this.#writesSinceCompaction
+    this.#compactIfDue()
+    return rows
   }
 
   referencedHashes(candidates?: readonly string[]): Promise<string[]> {
@@ -312,42 +321,62 @@ export class LanceCollection {
 
   #countWrites(writes: number): void {
     this.#writesSinceCompaction += writes
-    if (this.#isDue()) void this.writers.run(() => this.#compact()).catch(() => undefined)
+    this.#compactIfDue()
   }
 
+  #compactIfDue(): void {
+    if (!this.#isDue() || this.#isCompacting) return
+    this.#isCompacting = true
+    const compacted = this.writers.run(() => this.#compact()).catch(() => undefined)
+    void compacted.then(() => {
+      this.#isCompacting = false
+    })
+  }
+
+  /** Once searches have paid for small files what a compaction costs, or there are many of them. */
   #isDue(): boolean {
-    return this.#writesSinceCompaction >= this.#writesPerCompaction
+    return (
+      this.#writesSinceCompaction >= writesPerCompaction(this.#rows) ||
+      this.#openedFiles >= Math.max(MIN_OPENED_FILES, this.#rows / ROWS_PER_OPENED_FILE)
+    )
   }
 
   /** Merges small files and drops old versions. A failure costs speed, not data: the next writes try again. */
   async #compact(): Promise<void> {
     if (this.#closed || !this.#isDue()) return
     this.#writesSinceCompaction = 0
+    this.#openedFiles = 0
     const rows = await this.#table.countRows()
-    this.#writesPerCompaction = writesPerCompaction(rows)
-    await this.#index(rows)
+    this.#rows = rows
     const cleanupOlderThan = new Date(Date.now() - KEEP_VERSIONS_MS)
     await this.#table.optimize({ cleanupOlderThan, deleteUnverified: true })
     await this.#files.sync()
-    await this.#refresh(rows)
+    const isRemade = await this.#index(rows)
+    if (isRemade || this.#open.cachedBytes() > this.#mostCachedBytes(rows)) await this.#refresh()
+  }
+
+  #mostCachedBytes(rows: number): number {
+    return SPARE_CACHE_BYTES + 2 * rows * this.description.embedDim * Float32Array.BYTES_PER_ELEMENT
   }
 
   /**
    * What is cached of files that are gone would stay until gigabytes are full: opened anew, the table begins with nothing. Not
    * with every compaction: what is still there would be read again, and an old cache lives until JavaScript's garbage is
-   * collected, as each search that was made with it holds it.
+   * collected, as each search that was made with it holds it. A new index is nothing of what is cached.
    */
-  async #refresh(rows: number): Promise<void> {
-    const vectorBytes = rows * this.description.embedDim * Float32Array.BYTES_PER_ELEMENT
-    if (this.#open.cachedBytes() < SPARE_CACHE_BYTES + 2 * vectorBytes) return
+  async #refresh(): Promise<void> {
     const old = this.#table
     this.#open = await this.#openTable()
     old.close()
   }
 
-  /** Makes the indices that a large table lacks, and anew one that has come to lie in many parts: each compaction adds its rows as a part. */
-  async #index(rows: number): Promise<void> {
-    if (this.#closed || rows < ROWS_WORTH_AN_INDEX) return
+  /**
+   * Makes the indices that a large table lacks, and anew one that has come to lie in many parts: each compaction adds its rows as
+   * a part. @returns whether it made one
+   */
+  async #index(rows: number): Promise<boolean> {
+    if (this.#closed || rows < ROWS_WORTH_AN_INDEX) return false
+    let isMade = false
     const there = await this.#table.listIndices()
     for (const [column, config] of Object.entries(this.#shared.indices)) {
       const name = there.find(({ columns }) => columns.includes(column))?.name
@@ -355,7 +384,9 @@ export class LanceCollection {
       if (parts > 0 && parts <= MAX_INDEX_PARTS) continue
       await this.#table.createIndex(column, { config: config() })
       await this.#files.sync()
+      isMade = true
     }
+    return isMade
   }
 }
 

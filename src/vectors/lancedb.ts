@@ -11,7 +11,7 @@ import { DomainError } from '../errors.ts'
 import { Gate } from '../gate.ts'
 import { Serial } from '../serial.ts'
 import { DurableTree, fsyncPath } from './fsync-tree.ts'
-import { type Indices, LanceCollection, type OpenTable, PARTITIONS } from './lance-collection.ts'
+import { type Indices, LanceCollection, type OpenTable } from './lance-collection.ts'
 import { LanceFolder, TABLE } from './lance-folder.ts'
 import { LanceReembedding, nothingToFill } from './lance-reembedding.ts'
 import type { MaintainedStore, Migration, ModelVectors, Reembedding } from './maintenance.ts'
@@ -24,7 +24,7 @@ import { guarded, noSuchCollection, unavailable } from './store-errors.ts'
 /** Each is used up by making one. */
 const INDICES: Indices = {
   item_id: () => Index.btree(),
-  vector: () => Index.ivfFlat({ distanceType: 'dot', numPartitions: PARTITIONS }),
+  vector: () => Index.ivfFlat({ distanceType: 'dot', numPartitions: 1 }),
 }
 
 /** With caches of its own, which go when it is closed. */

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, expect, it, vi } from 'vitest'
 import { call } from './conforms.ts'
 import { type Harness, startHarness } from './harness.ts'
+import { dataUrl, png } from './pictures.ts'
 
 let h: Harness
 afterEach(() => h.close())
@@ -23,6 +24,18 @@ it('refuses what comes while as many requests as it takes are in work, and says 
   expect((await Promise.all(taken)).map(({ statusCode }) => statusCode)).toEqual([200, 200])
   h.encoder.delayMs = 0
   expect((await embed()).statusCode).toBe(200)
+})
+
+it('lets a text in while pictures hold all places that pictures may have', async () => {
+  h = await startHarness({ admission: { maxRequests: 8, maxBytes: 1e9 } })
+  h.encoder.delayMs = 300
+  const input = { type: 'image_url', image_url: { url: dataUrl(png(8, 8)) } }
+  const picture = () => call(h.app, { method: 'POST', url: '/v1/embeddings', payload: { input } })
+  const pictures = Array.from({ length: 8 }, picture)
+  await settled()
+  expect((await embed()).statusCode).toBe(200)
+  const statuses = (await Promise.all(pictures)).map(({ statusCode }) => statusCode)
+  expect(new Set(statuses)).toEqual(new Set([200, 503]))
 })
 
 it('counts the bytes of bodies, and lets in one that is over the bound when it is alone', async () => {

@@ -12,6 +12,7 @@ export function embeddingRoutes({ add, contract, deps }: RouteContext): void {
     const body = await readBody(request, contract, 'EmbeddingsRequest', 'EmbeddingsForm')
     const { model, dimensions, encoding_format: encodingFormat } = body.kind === 'json' ? body.json : body.form
     const contents = inputsOf(body, request.caller)
+    request.admitAs(contents)
     if (wantsJob(request)) return respondAsync(request, reply, deps, { contents, model, dimensions, encodingFormat })
     const embedded = deps.embed.embed(contents, { model, dimensions }, request.deadline)
     return embeddingsBody(await raced(request.deadline, embedded), deps.models.info.name, encodingFormat)

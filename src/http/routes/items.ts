@@ -18,6 +18,7 @@ export function itemRoutes({ add, contract, deps }: RouteContext): void {
     const body = await readBody(request, contract, 'ItemRequest', 'ItemForm')
     const { id } = body.kind === 'json' ? body.json : body.form
     const draft = draftOf(body, request.caller)
+    request.admitAs([draft.content])
     const key = await writeKeyOf(request, body)
     if (wantsJob(request)) {
       await deps.forTenant(request.caller.tenant).collections.assertUsable(collection)
@@ -31,7 +32,9 @@ export function itemRoutes({ add, contract, deps }: RouteContext): void {
   add('putItem', async (request, reply) => {
     const { collection, id } = namesOf(request)
     const body = await readBody(request, contract, 'ItemPutRequest', 'ItemPutForm')
-    const [item, isNew] = await items(request).put(collection, id, draftOf(body, request.caller), request.deadline)
+    const draft = draftOf(body, request.caller)
+    request.admitAs([draft.content])
+    const [item, isNew] = await items(request).put(collection, id, draft, request.deadline)
     const answer = itemBody(collection, item)
     return isNew ? created(reply, collection, answer) : answer
   })

@@ -13,11 +13,13 @@ export function searchRoutes({ add, contract, deps }: RouteContext): void {
     const collection = String(request.checked.collection)
     const body = await readBody(request, contract, 'SearchRequest', 'SearchForm')
     const options = body.kind === 'json' ? body.json : body.form
+    const query = queryOf(body, request.caller)
+    if (!('itemId' in query)) request.admitAs([query])
     const include = options.include ?? ['metadata']
     const search = deps.forTenant(request.caller.tenant).search.search(
       collection,
       {
-        query: queryOf(body, request.caller),
+        query,
         limit: options.limit ?? 10,
         offset: options.offset ?? 0,
         modalities: options.modalities,
