@@ -142,7 +142,7 @@ export function loadConfig(
     engine: Object.freeze(engineOf(env, wrong)),
     cache: Object.freeze({
       maxBytes: wholeNumber(
-        env.ONEPEACE_CACHE_BYTES ?? String(64 * 1024 * 1024),
+        env.ONEPEACE_CACHE_BYTES ?? String(32 * 1024 * 1024),
         'ONEPEACE_CACHE_BYTES',
         0,
         2 ** 40,
