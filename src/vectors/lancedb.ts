@@ -21,6 +21,10 @@ import { collectionOf, factsVersionOf, type Row, schemaOf } from './rows.ts'
 import type { Collection, Hit, ListQuery, NewCollection, NewItem, SearchQuery, StoredItem } from './store.ts'
 import { guarded, noSuchCollection, unavailable } from './store-errors.ts'
 
+// Lance keeps two cores from its computations, for reading: of two it would leave one, and filters take half as long again.
+// biome-ignore lint/style/noProcessEnv: Lance has no other setting for it, and reads this at its first search
+process.env.LANCE_IO_CORE_RESERVATION ??= '0'
+
 /** Each is used up by making one. */
 const INDICES: Indices = {
   item_id: () => Index.btree(),

@@ -124,7 +124,7 @@ it('does not let its index fall into ever more parts, however often something is
   table.close()
   connection.close()
   expect(numIndexedRows).toBeGreaterThan(ITEMS)
-  expect(numIndices).toBeLessThanOrEqual(5)
+  expect(numIndices).toBeLessThanOrEqual(9)
   store = new LanceVectorStore(dir)
   expect(await store.describeCollection('large')).toEqual(COLLECTION)
 })
