@@ -52,6 +52,8 @@ export async function openGraph(path: string, options: SessionOptions = {}): Pro
       session: {
         intra_op: { allow_spinning: '1', spin_duration_us: `${SPIN_US}` },
         disable_prepacking: prepack ? '0' : '1',
+        // Processors without 8-bit dot products would add pairs of products in 16 bits, which saturate.
+        x64quantprecision: '1',
       },
     },
   })
