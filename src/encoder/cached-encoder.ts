@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Modality } from '../modality.ts'
 import type { BranchState, Encoder, EncoderInput, HeadInputs, HeadOutput } from './encoder.ts'
+import { VectorSlab } from './vector-slab.ts'
 
 export interface CacheOptions {
   /** Bound of the vectors and keys kept, in bytes. */
@@ -24,14 +25,19 @@ const ENTRY_BYTES = 200
 export class CachedEncoder implements Encoder {
   readonly #inner: Encoder
   readonly #options: CacheOptions
-  readonly #vectors: LRUCache<string, Float32Array>
+  #vectors: VectorSlab | undefined
+  /** Where they are in it. */
+  readonly #places: LRUCache<string, number>
 
   /** Takes the encoder over: closing this one closes it. */
   constructor(inner: Encoder, options: CacheOptions) {
     this.#inner = inner
     this.#options = options
-    const sizeCalculation = (vector: Float32Array, key: string) => vector.byteLength + 2 * key.length + ENTRY_BYTES
-    this.#vectors = new LRUCache({ maxSize: options.maxBytes, sizeCalculation })
+    this.#places = new LRUCache({
+      maxSize: options.maxBytes,
+      sizeCalculation: (_place, key) => 4 * this.embedDim + 2 * key.length + ENTRY_BYTES,
+      dispose: (place) => this.#vectors?.remove(place),
+    })
   }
 
   get embedDim() {
@@ -50,12 +56,19 @@ export class CachedEncoder implements Encoder {
     const { modalities, onLookup } = this.#options
     if (!modalities.includes(input.modality)) return this.#inner.encode(input, signal)
     const key = keyOf(input) // before encoding, which takes the input away
-    const known = this.#vectors.get(key)
-    onLookup?.(input.modality, known !== undefined)
-    if (known) return known.slice()
+    const place = this.#places.get(key)
+    onLookup?.(input.modality, place !== undefined)
+    if (place !== undefined) return this.#vectors!.get(place)
     const vector = await this.#inner.encode(input, signal)
-    this.#vectors.set(key, vector.slice())
+    this.#keep(key, vector)
     return vector
+  }
+
+  #keep(key: string, vector: Float32Array): void {
+    this.#vectors ??= new VectorSlab(vector.length)
+    const place = this.#vectors.add(vector)
+    this.#places.set(key, place)
+    if (this.#places.peek(key) !== place) this.#vectors.remove(place) // larger than all that may be kept
   }
 
   runHead(name: string, inputs: HeadInputs, signal?: AbortSignal): Promise<HeadOutput> {
@@ -72,7 +85,8 @@ export class CachedEncoder implements Encoder {
   }
 
   async close(): Promise<void> {
-    this.#vectors.clear()
+    this.#places.clear()
+    this.#vectors = undefined
     await this.#inner.close()
   }
 }
