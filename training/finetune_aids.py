@@ -161,12 +161,12 @@ def pointing_loss(attention, x, inputs, patches_too=True):
     """
     texts = 1 + inputs["ids"].shape[1]
     split = lambda y: y.unflatten(2, (attention.heads, -1)).transpose(1, 2)  # (B, H, L, d)
-    q, k = split(attention.q_proj(x)), split(attention.k_proj(x))
+    q, k = split(attention.q_proj(x if patches_too else x[:, :texts])), split(attention.k_proj(x))
     unseen = F.pad(inputs["ids"].eq(PAD), (1, x.shape[1] - texts), value=False)  # (B, L)
 
-    def missed(head):
-        """Minus the logarithm of the weights, (B, L, L)."""
-        scores = (q[:, head % attention.heads] @ k[:, head % attention.heads].transpose(1, 2)).float() * q.shape[-1] ** -0.5
+    def missed(head, rows=None):
+        """Minus the logarithm of the weights of the first rows, (B, rows, L)."""
+        scores = (q[:, head % attention.heads, :rows] @ k[:, head % attention.heads].transpose(1, 2)).float() * q.shape[-1] ** -0.5
         return -torch.log_softmax(scores.masked_fill(unseen[:, None], float("-inf")), dim=-1)
 
     loss = 0.0
@@ -180,8 +180,8 @@ def pointing_loss(attention, x, inputs, patches_too=True):
         loss = loss + pointed(weights[:, 1:texts, texts:], match.transpose(1, 2), said > 0)
     if "said_sides" in inputs and (inputs["said_sides"] > 0).any():
         answer = inputs["meant"][:, None].expand(-1, texts - 1, -1)
-        loss = loss + pointed(missed(SIDES)[:, 1:texts, texts:], answer, (inputs["said_sides"] > 0) & answer.any(2))
-    return loss + spread(missed(COUNTS)[:, 1:texts, texts:], inputs)
+        loss = loss + pointed(missed(SIDES, texts)[:, 1:, texts:], answer, (inputs["said_sides"] > 0) & answer.any(2))
+    return loss + spread(missed(COUNTS, texts)[:, 1:, texts:], inputs)
 
 
 def pointed(missed, match, asked):

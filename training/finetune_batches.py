@@ -11,7 +11,7 @@ from .material.pairs import PicturePairs
 from .material.phrases import Grounding
 from .material.pictures import Pictures
 from .material.questions import ANSWERS, OBJECT_NAMES, PictureQuestions
-from .material.scenes import Scenes, normalised
+from .material.scenes import Scenes, enlarged, normalised
 from .material.sound_questions import SoundQuestions
 from .material.splits import load_splits
 from .material.sprites import EMOJI_STYLES
@@ -19,13 +19,14 @@ from .onepeace.tokenizer import PAD
 from .tokens import token_batch
 
 MAX_PHRASE_IDS = 24
-TONED_SHARE = 0.3  # of the objects without colour
-KIND_SHARES = {"exists": 0.5, "coloured": 0.8, "relation": 2, "side": 1.5, "size": 0.4, "count": 1.8, "total": 0.8, "colour": 0.6,
-               "kind": 1, "which": 1.6, "beside": 1.8}  # of the questions: what is harder is asked more often
+TONED_SHARE = 0.4  # of the objects without colour
+KIND_SHARES = {"exists": 0.6, "coloured": 0.6, "relation": 1.2, "side": 0.8, "size": 0.6, "count": 2.2, "total": 1.2, "colour": 0.6,
+               "kind": 1.2, "which": 1.8, "beside": 2}  # of the questions: what is harder is asked more often
+DRAWN_PX = 128  # side of the scenes, as in the benchmark; models of larger pictures see them enlarged
 PICTURE_SHARES = {"grounding": 1, "picture-qa": 1, "pair-reasoning": 1 / 8, "segmentation": 1 / 4}  # of a batch
-LENGTHS_S, LENGTH_SHARES = (2, 3), (0.7, 0.3)  # of the sounds with questions
-SOUND_SHARES = {"heard": 0.4, "first": 0.8, "last": 1, "after": 1.4, "absent": 0.8, "loudest": 1, "count": 1.4, "word": 2.5,
-                "first word": 4}  # of the questions about sounds: there are 500 words and 53 events
+LENGTHS_S, LENGTH_SHARES = (2, 3), (0.6, 0.4)  # of the sounds with questions
+SOUND_SHARES = {"heard": 0.4, "first": 0.8, "last": 1, "after": 2.4, "absent": 1.2, "loudest": 1.4, "count": 2.4, "word": 2.5,
+                "first word": 2}  # of the questions about sounds: what is harder is asked more often
 QUESTION_SHARES = {"picture-qa": 1, "pair-reasoning": 1 / 8}
 TEXT_STEP = 4  # lengths are rounded up to this, so that kernels meet few shapes
 
@@ -41,20 +42,22 @@ class SceneBatches:
 
     def __init__(self, tokenizer, batch, side, scenes=None, shares=None):
         self.tokenizer, self.batch, self.side, self.said = tokenizer, batch, side, Said(tokenizer)
+        self.drawn = min(side, DRAWN_PX)
         self.scenes = scenes = scenes or Scenes(toned=TONED_SHARE)
         self.phrases, self.questions, self.pairs = Grounding(scenes), PictureQuestions(scenes), PicturePairs(scenes)
         self.rows = {task: max(1, round(share * batch)) for task, share in (shares or PICTURE_SHARES).items()}
 
     def __call__(self, rng):
         of = {"grounding": self.boxes, "picture-qa": self.answers, "pair-reasoning": self.statements,
-              "segmentation": lambda rng, rows: self.masks([self.scenes.draw(rng, self.side) for _ in range(rows)])}
+              "segmentation": self.masks}
         return {task: of[task](rng, rows) for task, rows in self.rows.items()}
 
     def answers(self, rng, rows):
         kinds = rng.choice(list(KIND_SHARES), size=rows, p=np.array(list(KIND_SHARES.values())) / sum(KIND_SHARES.values()))
-        asked = [self.questions.one(rng, self.side, str(kind)) for kind in kinds]
-        scenes = [q.scene for q in asked]
-        found = [next(t for t in q.scene.things if t.name == q.answer) if q.kind == "beside" else None for q in asked]
+        asked = [self.questions.one(rng, self.drawn, str(kind)) for kind in kinds]
+        scenes = self.enlarged(q.scene for q in asked)
+        found = [next(t for t in scene.things if t.name == q.answer) if q.kind == "beside" else None
+                 for q, scene in zip(asked, scenes)]
         return {**self.seen(scenes), **self.texts([q.text for q in asked], scenes, found),
                 "related": torch.stack([related(q.words if q.kind in ("relation", "side") else (), q.scene) for q in asked]),
                 "impossible": torch.stack([held_out_answers(q) for q in asked]),
@@ -62,16 +65,19 @@ class SceneBatches:
 
     def statements(self, rng, rows):
         """Labels are of the left picture; a side is mostly that of a picture here, and finds nothing."""
-        said = [self.pairs.one(rng, self.side) for _ in range(rows)]
-        lefts = [s.left for s in said]
+        said = [self.pairs.one(rng, self.drawn) for _ in range(rows)]
+        lefts, rights = (self.enlarged(getattr(s, where) for s in said) for where in ("left", "right"))
         texts = self.texts([s.text for s in said], lefts)
-        return {**self.seen(lefts), "images_2": normalised([s.right.picture for s in said]), **texts,
+        return {**self.seen(lefts), "images_2": normalised([s.picture for s in rights]), **texts,
                 "said_sides": torch.full_like(texts["said_sides"], -1), "related": torch.full((rows, 4), -1.0),
                 "answers": torch.tensor([s.label for s in said])}
 
     def warm(self, rng):
         """Twice as many scenes, for masks and patches alone."""
-        return {"segmentation": self.masks([self.scenes.draw(rng, self.side) for _ in range(2 * self.batch)])}
+        return {"segmentation": self.masks(rng, 2 * self.batch)}
+
+    def enlarged(self, scenes):
+        return [enlarged(scene, self.side) for scene in scenes]
 
     def seen(self, scenes):
         """The pictures, and what is shown in each patch."""
@@ -89,13 +95,15 @@ class SceneBatches:
         return {"ids": ids, **said, **found_by_words(said, scenes, answers), "meant": torch.stack(meant)}
 
     def boxes(self, rng, rows):
-        drawn = [self.phrases.one(rng, self.side) for _ in range(rows)]
-        meant = [scene.things[phrase.index] for scene, phrase in drawn]
-        return {**self.seen([s for s, _ in drawn]), **self.texts([p.text for _, p in drawn], [s for s, _ in drawn]),
+        drawn, phrases = zip(*(self.phrases.one(rng, self.drawn) for _ in range(rows)))
+        scenes = self.enlarged(drawn)
+        meant = [scene.things[phrase.index] for scene, phrase in zip(scenes, phrases)]
+        return {**self.seen(scenes), **self.texts([phrase.text for phrase in phrases], scenes),
                 "boxes": torch.tensor([t.box for t in meant], dtype=torch.float32),
                 "inside": torch.stack([covered_patches(t.mask) for t in meant])}
 
-    def masks(self, scenes):
+    def masks(self, rng, rows):
+        scenes = self.enlarged(self.scenes.draw(rng, self.drawn) for _ in range(rows))
         masks = torch.stack([torch.from_numpy(s.coarse_labels().astype("int64")) for s in scenes])
         return {**self.seen(scenes), "masks": masks}
 

@@ -15,6 +15,12 @@ from .onepeace.heads import Head
 from .schedule import Average
 
 
+def layer_of(name):
+    """The index of the layer that a tensor of an encoder belongs to, or None."""
+    place = re.search(r"(?:fusion_model\.layers|rel_pos_table_list)\.(\d+)\.", name)
+    return int(place.group(1)) if place else None
+
+
 class Group:
     """`trunk`: which branches the shared encoder has; `first`: a head whose checkpoint holds all of them, to resume from;
     `shown`: the aid that reads tokens of scenes, or None."""
@@ -58,15 +64,25 @@ class Upper(Group):
     """The lower half of a finished trunk stays as it is, so that a bundle shares it, and a step costs a third less."""
 
     def is_frozen(self, name, layers):
-        place = re.search(r"(?:fusion_model\.layers|rel_pos_table_list)\.(\d+)\.", name)
-        return "adapter" in name and not place or place is not None and int(place.group(1)) < layers // 2
+        layer = layer_of(name)
+        return "adapter" in name if layer is None else layer < layers // 2
 
 
-class Questions(Upper):
-    """Picture questions and pair reasoning on what `pictures` has trained (--trunk): grounding and masks stay as they are."""
+class Questions(Group):
+    """Picture questions and pair reasoning on what `pictures` has trained (--trunk): grounding and masks stay as they are.
+
+    Adapters and the first layer stay, so do the text networks of the lower half and the last layer's image network, which no
+    answer reads: a bundle shares them.
+    """
 
     trunk, first = Pictures.trunk, "picture-qa"
     shown = Shown
+
+    def is_frozen(self, name, layers):
+        layer = layer_of(name)
+        if layer is None:
+            return "adapter" in name
+        return layer == 0 or "text_ffn" in name and layer < layers // 2 or "image_ffn" in name and layer == layers - 1
 
     def tasks(self):
         return [task for task in Pictures().tasks() if task.name in QUESTION_SHARES]

@@ -87,17 +87,20 @@ def restyle(rgb, alpha, generator):
     return mix((outlined > 0.02).float(), uniform(batch, 0, 1, generator, 3).expand_as(rgb), rgb), torch.maximum(alpha, outlined)
 
 
-def backgrounds(batch, side, generator):
-    """(B, 3, S, S): white for 45 %, else plain, gradient or noisy."""
+def drawn_backgrounds(batch, generator):
+    """What `painted` makes backgrounds of: white for 45 %, else plain, gradient or noisy; tensors with B first."""
     first, second = torch.rand(2, batch, 3, 1, 1, generator=generator)
-    ramp = torch.linspace(0, 1, side)
-    turn = uniform(batch, 0, 1, generator)
-    gradient = turn * ramp.view(1, 1, 1, -1) + (1 - turn) * ramp.view(1, 1, -1, 1)
-    gradient = gradient * chance(batch, 0.4, generator)
+    turn, is_gradient = uniform(batch, 0, 1, generator), chance(batch, 0.4, generator)
     coarse = torch.rand(batch, 3, 6, 6, generator=generator) - 0.5
+    return first, second, turn, is_gradient, coarse, chance(batch, 0.3, generator), chance(batch, 0.45, generator)
+
+
+def painted(side, first, second, turn, is_gradient, coarse, is_noisy, white):
+    """(B, 3, S, S)"""
+    ramp = torch.linspace(0, 1, side)
+    gradient = (turn * ramp.view(1, 1, 1, -1) + (1 - turn) * ramp.view(1, 1, -1, 1)) * is_gradient
     texture = F.interpolate(coarse, size=(side, side), mode="bilinear", align_corners=False)
-    plain = first + gradient * (second - first) + texture * chance(batch, 0.3, generator)
-    white = chance(batch, 0.45, generator)
+    plain = first + gradient * (second - first) + texture * is_noisy
     return (white + (1 - white) * plain).clamp(0, 1)
 
 
@@ -107,5 +110,5 @@ def compose(sprites, side, may_flip, generator):
     alpha = placed[:, 3:].clamp(0, 1)
     rgb = (placed[:, :3] / alpha.clamp(min=1e-3)).clamp(0, 1)
     rgb, alpha = restyle(rgb, alpha, generator)
-    picture = rgb * alpha + backgrounds(sprites.shape[0], side, generator) * (1 - alpha)
+    picture = rgb * alpha + painted(side, *drawn_backgrounds(sprites.shape[0], generator)) * (1 - alpha)
     return (picture.clamp(0, 1) - MEAN) / STD

@@ -4,13 +4,13 @@
 
 Training scenes never hold a held-out pair of colour and object; held-out scenes hold them wherever a colour is drawn.
 """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .augment import LUMA, MEAN, STD, backgrounds
+from .augment import LUMA, MEAN, STD, drawn_backgrounds, painted
 from .objects import CLASSES, COLOURS, colour_is_held_out
 from .splits import HELD_OUT_STYLE, load_splits
 from .sprites import COLOUR_STYLES, LINE_STYLES, load_style
@@ -217,6 +217,18 @@ class Scenes:
         return Scene(picture, things, labels, style)
 
 
+def enlarged(scene, side):
+    """The scene as a model of larger pictures sees it: `side` pixels, by Pillow's bicubic, as the service resizes."""
+    if scene.picture.shape[0] == side:
+        return scene
+    from PIL import Image
+
+    pixels = np.arange(side) * scene.picture.shape[0] // side
+    picture = np.asarray(Image.fromarray(scene.picture).resize((side, side), Image.BICUBIC))
+    return replace(scene, picture=picture, labels=scene.labels[pixels][:, pixels],
+                   things=[replace(thing, mask=thing.mask[pixels][:, pixels]) for thing in scene.things])
+
+
 def shuffled(specs, rng):
     """In random order, with no more big ones than find a place: those that come last turn small."""
     bigs, kept = 0, []
@@ -235,9 +247,10 @@ def box_of(mask):
 
 def visible_background(layer, masks, side, rng):
     """(3, S, S) against which every object stands out; layer: premultiplied (4, S, S). The best of five where none does."""
-    grounds = backgrounds(5, side, torch.Generator().manual_seed(int(rng.integers(2**31))))
-    best, most = grounds[0], -1.0
-    for ground in grounds:
+    drawn = drawn_backgrounds(5, torch.Generator().manual_seed(int(rng.integers(2**31))))
+    best, most = None, -1.0
+    for i in range(5):
+        ground = painted(side, *(part[i : i + 1] for part in drawn))[0]
         distance = (layer[:3] - ground * layer[3:]).abs().amax(0)
         contrast = min(float(distance[mask].mean()) for mask in masks)
         if contrast > most:

@@ -7,7 +7,7 @@ import torch
 
 from training import finetune
 from training.finetune_aids import box_iou, box_loss
-from training.finetune_batches import SceneBatches, SoundBatches, padded
+from training.finetune_batches import DRAWN_PX, SceneBatches, SoundBatches, padded
 from training.finetune_groups import GROUPS, Labels, Pictures, Questions, Sounds
 from training.finetune_labels import Said, covered_patches, shown_in_patches
 from training.material.mixtures import Events
@@ -108,6 +108,16 @@ def test_picture_heads_learn_share_one_trunk_and_resume(tokenizer, tmp_path):
     assert len(json.loads((tmp_path / "picture-qa.labels.json").read_text())) == trainer.tasks["picture-qa"].head.num_classes
 
 
+def test_of_six_layers_questions_change_the_upper_half_and_what_sees_pictures_below():
+    layers, frozen = "fusion_model.layers.", Questions().is_frozen
+    assert frozen(layers + "0.self_attn.q_proj.weight", 6) and frozen("image_adapter.rel_pos_table_list.0.weight", 6)
+    assert not frozen(layers + "1.self_attn.q_proj.weight", 6) and not frozen(layers + "1.image_ffn.3.weight", 6)
+    assert frozen(layers + "2.text_ffn.3.weight", 6) and not frozen(layers + "3.text_ffn.3.weight", 6)
+    assert frozen(layers + "5.image_ffn.3.weight", 6) and not frozen(layers + "5.text_ffn.3.weight", 6)
+    assert frozen("image_adapter.embed_images.0.weight", 6) and not frozen("fusion_model.text_layer_norm.weight", 6)
+    assert not frozen("text_adapter.rel_pos_table_list.4.weight", 6)
+
+
 def test_sound_questions_are_learnt_from_the_sound(tokenizer, tmp_path):
     init, _ = pretrained(tmp_path, tokenizer, "val")
     trainer = new_trainer(InventedSounds(), tmp_path, tokenizer, init)
@@ -143,6 +153,17 @@ def test_patches_know_what_covers_them():
     assert (colours[names == 0] == -1).all()  # a background has no colour to learn
     assert {tuple(box) for box in frames[names > 0].tolist()} <= {tuple(torch.tensor(t.box, dtype=torch.float32).tolist())
                                                                   for t in scene.things}
+
+
+def test_larger_models_see_scenes_of_the_benchmarks_size_enlarged(tokenizer):
+    draw = lambda side: SceneBatches(tokenizer, 2, side, Scenes(invented_sprites()), {"picture-qa": 1})(np.random.default_rng(5))
+    small, large = draw(DRAWN_PX)["picture-qa"], draw(DRAWN_PX + 64)["picture-qa"]
+    assert torch.equal(small["ids"], large["ids"]) and torch.equal(small["answers"], large["answers"])
+    assert small["images"].shape[-1] == 128 and large["images"].shape[-1] == 192
+    halved = torch.nn.functional.interpolate(large["images"], size=128, mode="area")
+    assert (halved - small["images"]).abs().mean() < 0.1 * small["images"].std()
+    share = lambda batch: float((batch["names"] > 0).float().mean())
+    assert large["names"].shape == (2, 144) and share(large) == pytest.approx(share(small), abs=0.15)
 
 
 def test_box_loss_is_nil_for_the_right_box_and_counts_disorder():
@@ -206,8 +227,9 @@ def test_questions_learn_above_a_finished_trunk_and_leave_its_lower_half_as_it_i
     same = {k for k in after if k.startswith(TRUNK) and torch.equal(before[k], after[k])}
     lower, upper = f"{TRUNK}fusion_model.layers.0.", f"{TRUNK}fusion_model.layers.1."
     adapters = {k for k in after if "_adapter." in k and "rel_pos_table_list.1" not in k}
-    assert {k for k in after if k.startswith(lower)} | adapters <= same
-    assert not {k for k in after if k.startswith(upper) and "weight" in k} & same
+    unread = {k for k in after if k.startswith(f"{upper}image_ffn")}  # no answer reads pictures behind the last layer
+    assert {k for k in after if k.startswith(lower)} | adapters | unread <= same
+    assert not {k for k in after if k.startswith(upper) and "weight" in k} - unread & same
     pairs = tensors(tmp_path / "questions" / "pair-reasoning.pt")
     assert all(torch.equal(after[k], pairs[k]) for k in after if k.startswith(TRUNK))
 
