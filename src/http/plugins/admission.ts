@@ -57,6 +57,7 @@ export function registerAdmission(
       if (!isStillWelcome) throw refusal()
     }
     reply.raw.once('close', () => {
+      request.admitAs = () => undefined // who has hung up while the body was read holds nothing any more
       leave()
       count(kind, -1)
       pace.answered()
